@@ -1,0 +1,19 @@
+/* memory -- allocation that cannot fail, and the attributes that headers use.
+ * Sizes are bounded by the caller before they come here; when the machine has no
+ * memory left the process logs one line and aborts (nothing acknowledged is lost). */
+#ifndef BELFRY_MEMORY_H
+#define BELFRY_MEMORY_H
+
+#include <stddef.h>
+
+#define MUST_USE     __attribute__((warn_unused_result))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define COUNT_OF(a)  (sizeof(a) / sizeof((a)[0]))
+
+/* Zeroed memory; free() it. */
+void *must_alloc(size_t size);
+void *must_realloc(void *old, size_t size);
+/* A copy of `size` bytes; free() it. */
+void *must_copy(const void *from, size_t size);
+
+#endif
