@@ -1,6 +1,7 @@
 /* log -- one line a fact, on stderr: `publish channel=news position=4711 peer=w2`.
  * Values are escaped (controls as \xNN, quoted where they hold blanks), cut at 1 KiB.
- * Under systemd (JOURNAL_STREAM) a line begins with its <level>. */
+ * A line begins with the program's name and, where it is not info, its level: `belfryd: warning: `.
+ * Under systemd (JOURNAL_STREAM) it begins with its <level> alone. */
 #ifndef BELFRY_LOG_H
 #define BELFRY_LOG_H
 

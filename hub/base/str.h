@@ -45,6 +45,8 @@ size_t str_find(Str s, char c);
 bool str_to_u64(Str s, uint64_t *out);
 /* A NUL-terminated copy; free() it. */
 char *str_dup(Str s);
+/* How many bytes the well-formed UTF-8 character takes that `s` begins with; 0: there is none. */
+size_t str_char_len(Str s);
 /* Well-formed UTF-8 (RFC 3629: no surrogates, nothing overlong). */
 bool str_is_utf8(Str s);
 /* Has a byte below 0x20, 0x7f, or a C1 control (U+0080..U+009F). */

@@ -1,0 +1,34 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *checked(void *p)
+{
+    static const char text[] = "out of memory\n";
+    if (p)
+        return p;
+    /* The log's own buffers need memory, so this line goes out as it is. */
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    abort();
+}
+
+void *must_alloc(size_t size)
+{
+    return checked(calloc(1, size ? size : 1));
+}
+
+void *must_realloc(void *old, size_t size)
+{
+    return checked(realloc(old, size ? size : 1));
+}
+
+void *must_copy(const void *from, size_t size)
+{
+    char *p = checked(malloc(size ? size : 1));
+    if (size)
+        memcpy(p, from, size);
+    return p;
+}
