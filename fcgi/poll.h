@@ -1,0 +1,13 @@
+/* poll -- the answer of a long-poll, gathered and sent as one JSON document. */
+#ifndef BELFRY_POLL_H
+#define BELFRY_POLL_H
+
+#include "outlet.h"
+#include "sink.h"
+
+#define POLL_BYTES (1024 * 1024) /* an answer ends there, one event at least */
+
+/* `head` precedes the document. */
+struct sink *poll_new(struct outlet *o, Str head, uint32_t limit);
+
+#endif

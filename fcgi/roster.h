@@ -1,0 +1,39 @@
+/* roster -- all streams of a worker, the channels they are on, and the ring of recent events that
+ * serves them. Streams with the same channels form an audience and share what is rendered for them.
+ * Knows the link and streams; no I/O, no clock. */
+#ifndef BELFRY_ROSTER_H
+#define BELFRY_ROSTER_H
+
+#include "link.h"
+
+struct roster;
+
+struct roster *roster_new(const struct options *options, struct link *link);
+void roster_free(struct roster *r);
+
+/* Once a turn after all input: writes what is due, then frees what was closed. */
+void roster_flush(struct roster *r, Msec now);
+/* At least four times a second: heartbeats, slow streams, lingering subscriptions, held starts. */
+void roster_tick(struct roster *r, Msec now);
+/* bye(drain) to every stream, spread so that `left` ms remain; true when none is left. */
+bool roster_drain(struct roster *r, Msec now, Msec left);
+size_t roster_streams(const struct roster *r);
+/* What `belfry streams` shows of them: items of a JSON array, in pieces (ASK, TOLD). */
+
+/* From the link. */
+void roster_on_welcome(struct roster *r, const struct msg_welcome *m);
+void roster_on_event(struct roster *r, const struct event *e); /* borrowed: copies it */
+void roster_on_gap(struct roster *r, const struct msg_gap *m);
+void roster_on_through(struct roster *r, Cursor through);
+/* Fills the answer's code, detail, channels (list; `channels` is the memory for it) and at. */
+void roster_on_add(struct roster *r, const struct msg_add *m, struct msg_added *answer,
+                   struct buf *channels);
+bool roster_put_streams(struct roster *r, struct buf *json, size_t *from); /* false: no more */
+/* For HELLO: where it is, its subscriptions, its clients; and whether the link lost something
+ * (a `prev` that does not fit), in which case the link says HELLO again. */
+Cursor roster_at(const struct roster *r);
+void roster_put_channels(const struct roster *r, struct buf *list);
+void roster_put_clients(const struct roster *r, struct buf *list, Msec now);
+bool roster_has_hole(const struct roster *r);
+
+#endif

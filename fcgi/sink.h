@@ -1,0 +1,61 @@
+/* sink -- what a stream writes into: Server-Sent Events (sse.h) or the answer of a long-poll
+ * (poll.h); in tests, a model of a browser. The worker's one vtable of that kind. */
+#ifndef BELFRY_SINK_H
+#define BELFRY_SINK_H
+
+#include "chunk.h"
+#include "wire/event.h"
+#include "wire/message.h"
+
+struct sink;
+struct stream;
+
+/* The forms an event is rendered in; each once for all streams. */
+enum form { FORM_PLAIN, FORM_ENVELOPE, FORM_JSON, FORM_COUNT };
+
+struct connected {
+    Str client;
+    Str user;     /* empty: null */
+    Str channels; /* list of names */
+    Cursor cursor;
+    bool has_id;  /* false with last=: the browser shall ask with last= again */
+    bool resumed;
+    unsigned ping; /* seconds */
+};
+
+struct gap {
+    Str requested; /* as the client wrote it; empty: null */
+    Cursor oldest;
+    enum gap_reason reason;
+    Str channels; /* list of names */
+};
+
+enum bye { BYE_DRAIN, BYE_SLOW, BYE_EXPIRED, BYE_KICKED, BYE_LIMIT };
+const char *bye_name(enum bye reason);
+
+struct sink_ops {
+    enum form form;
+    /* Each returns whether more may be written at once; false: stream_on_writable comes. */
+    bool (*connected)(struct sink *s, const struct connected *c);
+    bool (*gap)(struct sink *s, const struct gap *g);
+    /* `rendered` is what render() made of these events, one after the other, the last of which is
+     * at `last`; without_id: the late addition of a channel. */
+    bool (*events)(struct sink *s, struct chunk *rendered, size_t count, Position last);
+    /* The stream has everything up to `through`; none: it is not live, just keep it open. */
+    bool (*beat)(struct sink *s, Cursor through);
+    /* Nothing more follows for now: a poll with something to say is answered. */
+    bool (*idle)(struct sink *s, Cursor at, bool more);
+    /* Says goodbye and ends the answer. The sink is freed by this. */
+    void (*bye)(struct sink *s, enum bye reason);
+    /* Ends without a word: a browser that went, or one that does not read (abort). Frees it. */
+    void (*close)(struct sink *s, bool abort);
+    /* One event in the sink's form, appended. */
+    void (*render)(struct buf *out, const struct event *e, bool without_id);
+};
+
+struct sink {
+    const struct sink_ops *ops;
+    struct stream *stream; /* set by stream_open */
+};
+
+#endif

@@ -1,0 +1,13 @@
+/* sse -- a stream as text/event-stream (HTML Living Standard, 9.2). Knows an outlet, and how lines
+ * are written so that no byte of a publisher becomes a field of its own. */
+#ifndef BELFRY_SSE_H
+#define BELFRY_SSE_H
+
+#include "outlet.h"
+#include "sink.h"
+
+/* `head` is the head of the answer (Status, Content-Type, …), written at once together with
+ * `retry:`. */
+struct sink *sse_new(struct outlet *o, Str head, bool envelope);
+
+#endif

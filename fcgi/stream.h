@@ -1,0 +1,43 @@
+/* stream -- one browser being served: where it is, what it still has to get. Held, behind or live.
+ * Knows channels, cursors and a sink. Never FastCGI, ZeroMQ or a clock call. Its one rule: it is
+ * never sent a position at or below its own. */
+#ifndef BELFRY_STREAM_H
+#define BELFRY_STREAM_H
+
+#include "roster.h"
+#include "sink.h"
+#include "wire/rights.h"
+
+struct stream;
+
+struct stream_request {
+    Str client;  /* from client=, or made up by the caller */
+    bool named;  /* from client= */
+    bool poll;
+    Str user;
+    struct rights rights; /* its strings must live as long as the stream: options' or interned */
+    enum start start;
+    Str requested; /* the cursor as the browser wrote it; empty: none */
+    Cursor at;     /* parsed; none with START_CURSOR: it could not be read */
+    uint64_t value; /* START_SINCE: ms since 1970; START_LAST: how many */
+    Str channels;  /* list of names and patterns, those everybody carries included */
+    bool listed;   /* the request itself named channels: no held start */
+    bool envelope;
+    unsigned ping; /* seconds, 5..50 */
+    uint32_t limit; /* poll: events at most */
+    Str address;
+};
+
+/* Copies what it keeps. The sink is the stream's from now on. Nothing is written from within. */
+struct stream *stream_open(struct roster *r, const struct stream_request *q, struct sink *sink,
+                           Msec now);
+/* Room again in the sink. */
+void stream_on_writable(struct stream *s);
+/* The browser went: closes the sink too. Freed at the end of the turn (roster_reap). */
+void stream_close(struct stream *s);
+/* A server's decision: bye, then closed. */
+void stream_bye(struct stream *s, enum bye reason);
+/* A poll whose time is out is answered with what there is. */
+void stream_answer_now(struct stream *s);
+
+#endif
