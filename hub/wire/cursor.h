@@ -16,8 +16,9 @@ typedef struct {
     Position at;
 } Cursor;
 
-#define CURSOR_NONE ((Cursor){0, 0})
-#define CURSOR_TEXT 30 /* 8 + 1 + 20 digits + NUL */
+#define CURSOR_NONE       ((Cursor){0, 0})
+#define CURSOR_EPOCH_BITS 40
+#define CURSOR_TEXT       30 /* 8 + 1 + 20 digits + NUL */
 
 static inline bool cursor_is_none(Cursor c)
 {

@@ -2,8 +2,8 @@
  * Pure; bytes are written by shifting, big end first. The tables are in message.def, the meaning
  * in PROTOCOL.md.
  *
- * On the wire a message is two frames: a header of 16 bytes, and a body. A str is its length
- * (u32) and its bytes. A list is its items one after the other, each with its length (u32). */
+ * On the wire a message is two frames: a header of 16 bytes (version, verb, six of zero, seq), and
+ * a body: the fields in their order, a cur as two u64. A str is its length (u32) and its bytes. A list is its items one after the other, each with its length (u32). */
 #ifndef BELFRY_MESSAGE_H
 #define BELFRY_MESSAGE_H
 
