@@ -30,17 +30,19 @@ const Json *json_at(const Json *array, size_t i);
 bool json_each(const Json *object, void **at, Str *name, const Json **value);
 Str json_str(const Json *string);    /* lives as long as the whole; may hold NUL bytes */
 double json_num(const Json *number); /* big integers lose digits: ids are strings */
-bool json_true(const Json *v);       /* is the value `true` */
+bool json_is_true(const Json *v);
 
 /* The text of member `name` of the object that `text` is, as its author wrote it; `text` must have
  * passed json_parse. */
 bool json_member_text(Str text, const char *name, Str *raw);
 /* The text of element i of the array that `text` is. */
 bool json_element_text(Str text, size_t i, Str *raw);
+/* Walks the texts of all its elements from *at = 0; false at the end. */
+bool json_each_text(Str text, size_t *at, Str *raw);
 /* `raw` without the white space between its tokens; numbers and escapes as they were. */
 bool json_put_compact(struct buf *out, Str raw);
 
-/* Writing: a quoted, escaped string. */
+/* Writing: a quoted, escaped string; what is not UTF-8 becomes U+FFFD. */
 bool json_put_str(struct buf *out, Str s);
 
 #endif
