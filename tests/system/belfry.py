@@ -1,0 +1,458 @@
+"""A house for one test: its own short folder, ports, hub, workers and web server, gone at the end.
+
+Everything waits for a ready line or an answer, with a deadline; nothing waits for time.
+"""
+import grp
+import http.client
+import json
+import os
+import pwd
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
+SERVERS = ("nginx", "lighttpd", "apache", "caddy", "h2o")
+MOUNT = "/events"
+# Sanitizers and loaded machines are slow: every deadline is multiplied by this.
+PATIENCE = float(os.environ.get("PATIENCE", "1"))
+
+
+def now():
+    return time.monotonic()
+
+
+def until(check, within=10, what=None):
+    """Calls `check` until it returns something true, and returns that; fails after the deadline."""
+    end = now() + within * PATIENCE
+    while True:
+        found = check()
+        if found:
+            return found
+        if now() > end:
+            raise AssertionError("not within %gs: %s" % (within * PATIENCE, what or check))
+        select.select([], [], [], 0.01)
+
+
+def free_port():
+    """A port that nobody listens on, below those that the kernel gives to clients, and out of the
+    way of other test processes."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    for _ in range(1500):
+        free_port.last = (free_port.last + 1) % 1500
+        port = 15000 + 1500 * (number % 10) + free_port.last
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")
+
+
+free_port.last = os.getpid() % 1500
+
+
+def web_user():
+    """Whom web servers run as: themselves refuse or distrust root."""
+    if os.getuid():
+        return pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    return "www-data", "www-data"
+
+
+def option_sections():
+    with open(os.path.join(ROOT, "hub/base/options.def"), encoding="utf-8") as table:
+        return {name: section for section, name in
+                re.findall(r'^OPTION\("(\w+)", (\w+),', table.read(), re.M)}
+
+
+class Program:
+    """One process and the session it leads; what it says on stdout and stderr is in a file."""
+
+    def __init__(self, world, name, args, env=None, ready=None, stdin=None):
+        self.name, self.args, self.ready = name, args, ready
+        self.path = os.path.join(world.dir, "%s.%d.log" % (name, len(world.programs)))
+        with open(self.path, "wb") as log:
+            # Whatever ends this test ends the program: nothing outlives a killed pytest.
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--"] + args, stdin=stdin or subprocess.DEVNULL,
+                stdout=log, stderr=log, env=env, cwd=world.dir, start_new_session=True)
+        world.programs.append(self)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def alive(self):
+        return self.process.poll() is None
+
+    def log(self):
+        with open(self.path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def wait_line(self, pattern, within=15):
+        """Waits for a line of its log that matches, and returns the match."""
+        def look():
+            found = re.search(pattern, self.log(), re.M)
+            if not found and not self.alive:
+                found = re.search(pattern, self.log(), re.M)
+                if not found:
+                    raise AssertionError("%s ended (%s) before %r:\n%s" % (
+                        self.name, self.process.returncode, pattern, self.log()[-3000:]))
+            return found
+        try:
+            return until(look, within, "line %r of %s" % (pattern, self.name))
+        except AssertionError as late:
+            raise AssertionError("%s\n%s" % (late, self.log()[-3000:])) from None
+
+    def wait_ready(self, within=15):
+        if self.ready:
+            self.wait_line(self.ready, within)
+        return self
+
+    def kill(self, sig=signal.SIGKILL):
+        """Ends it without a word, and everything that it started."""
+        if self.alive:
+            self.signal(sig)
+        code = self.wait()
+        for pid in session(self.pid):
+            signal_pid(pid, signal.SIGKILL)
+        until(lambda: not session(self.pid), 5, "%s: processes of its session are gone" % self.name)
+        return code
+
+    def stop(self, within=20):
+        """Asks it to end; returns its exit code."""
+        if self.alive:
+            self.signal(signal.SIGTERM)
+        return self.wait(within)
+
+    def signal(self, sig):
+        signal_pid(self.pid, sig)
+
+    def wait(self, within=20):
+        try:
+            return self.process.wait(within * PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("%s (pid %d) does not end:\n%s" % (
+                self.name, self.pid, self.log()[-3000:])) from None
+
+
+def signal_pid(pid, sig):
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        pass
+
+
+def session(leader):
+    """The living processes of the session that `leader` began."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/stat" % entry, encoding="utf-8", errors="replace") as stat:
+                    fields = stat.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] not in "ZX" and int(fields[3]) == leader:
+                found.append(int(entry))
+    return found
+
+
+class World:
+    """The folder of one test and everything that runs in it."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="bf-", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self.run = self.folder("run", 0o750)
+        self.data = self.folder("data", 0o750)
+        self.site = self.folder("site", 0o755)
+        self.programs = []
+        self.options = {"run": self.run, "data": self.data, "access": "open",
+                        "log_level": "debug"}
+        self.channels = {}
+        if os.getuid() == 0:
+            # Web servers may walk through the run folder to their own socket, and no further.
+            os.chown(self.run, 0, grp.getgrnam(web_user()[1]).gr_gid)
+            self.options["socket_group"] = web_user()[1]
+        self.config = os.path.join(self.dir, "belfry.conf")
+
+    def folder(self, name, mode=0o755):
+        path = os.path.join(self.dir, name)
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, mode)
+        return path
+
+    def set(self, **options):
+        """Options of hub, worker and command line, from their next start on."""
+        self.options.update(options)
+
+    def write_config(self):
+        where = option_sections()
+        lines = []
+        for name, value in sorted(self.options.items(), key=lambda item: where[item[0]]):
+            lines.append("[%s]\n%s = %s" % (where[name], name, value))
+        for pattern, values in self.channels.items():
+            lines.append("[channel %s]" % pattern)
+            lines += ["%s = %s" % item for item in values.items()]
+        with open(self.config, "w", encoding="utf-8") as config:
+            config.write("\n".join(lines) + "\n")
+        return self.config
+
+    def program(self, name, *args, **more):
+        more.setdefault("env", dict(clean_environment(), BELFRY_CONFIG=self.config))
+        return Program(self, name.rpartition("/")[2], [name, *args], **more)
+
+    def close(self):
+        """Ends everything; what would have outlived its parent is a failure."""
+        left = []
+        for program in reversed(self.programs):
+            if program.alive:
+                try:
+                    program.stop()
+                except AssertionError as slow:
+                    left.append(str(slow))
+                    program.kill()
+        for program in self.programs:
+            for pid in session(program.pid):
+                left.append("%s left pid %d running" % (program.name, pid))
+                signal_pid(pid, signal.SIGKILL)
+        crashes = [crash for crash in map(crash_of, self.programs) if crash]
+        shutil.rmtree(self.dir, ignore_errors=True)
+        assert not left, left
+        assert not crashes, "\n".join(crashes)
+
+
+def crash_of(program):
+    """A failed assertion or a sanitizer's report, wherever it happened."""
+    log = program.log()
+    found = re.search(r"(AddressSanitizer|runtime error:|LeakSanitizer|Assertion .* failed)", log)
+    died = program.process.returncode in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
+    if found or died:
+        at = max(0, found.start() - 200) if found else max(0, len(log) - 2500)
+        return "%s crashed (%s): %s" % (program.name, program.process.returncode, log[at:at + 2500])
+    return None
+
+
+def clean_environment():
+    keep = ("PATH", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+    env = {name: os.environ[name] for name in keep if name in os.environ}
+    env["PATH"] = env.get("PATH", "") + ":/usr/sbin:/sbin"
+    return env
+
+
+class Daemon:
+    """The hub or a worker: a program that is started, killed, stopped and started again."""
+
+    binary = None
+
+    def __init__(self, world, *args):
+        self.world, self.args, self.program = world, args, None
+
+    def start(self, wait=True):
+        config = self.world.write_config()
+        self.program = self.world.program(os.path.join(BUILD, self.binary), "--config", config,
+                                          *self.args, ready=r"^.*\bready\b")
+        return self.wait_ready() if wait else self
+
+    def wait_ready(self, within=15):
+        self.program.wait_ready(within)
+        return self
+
+    def kill(self):
+        return self.program.kill()
+
+    def stop(self, within=20):
+        return self.program.stop(within)
+
+    def restart(self):
+        assert self.stop() == 0, self.log()[-2000:]
+        return self.start()
+
+    @property
+    def alive(self):
+        return self.program is not None and self.program.alive
+
+    @property
+    def pid(self):
+        return self.program.pid
+
+    @property
+    def run(self):
+        return self.world.run
+
+    @property
+    def data(self):
+        return self.world.data
+
+    def log(self):
+        return self.program.log()
+
+    def set(self, **options):
+        self.world.set(**options)
+        return self
+
+
+class Hub(Daemon):
+    binary = "belfryd"
+
+    def endpoint(self, name):
+        return "ipc://%s/%s.ipc" % (self.run, name)
+
+
+class Worker(Daemon):
+    binary = "belfry-fcgi"
+
+    @property
+    def socket(self):
+        return self.world.options.get("socket") or os.path.join(self.run, "fcgi.sock")
+
+
+def command(world, *args, stdin=None, within=20):
+    """Runs `belfry ARGS`; returns the finished process with text in stdout and stderr."""
+    world.write_config()
+    return subprocess.run([os.path.join(BUILD, "belfry"), *args], input=stdin, text=True,
+                          stdin=None if stdin is not None else subprocess.DEVNULL,
+                          capture_output=True, timeout=within * PATIENCE, check=False,
+                          env=dict(clean_environment(), BELFRY_CONFIG=world.config))
+
+
+class Server:
+    """A real web server with its file from conf/."""
+
+    def __init__(self, world, name, conf=None, mount=MOUNT, fcgi=None, change=None, **values):
+        self.world, self.name, self.mount = world, name, mount
+        self.conf = conf or name
+        self.change = change or (lambda text: text)
+        user, group = web_user()
+        self.port = free_port()
+        self.home = world.folder("web-" + self.conf.replace("/", "-"))
+        if os.getuid() == 0:
+            shutil.chown(self.home, user, group)
+        self.values = dict({"PORT": self.port, "FCGI": fcgi or world.run + "/fcgi.sock",
+                            "ROOT": world.site, "RUN": self.home, "MOUNT": mount, "USER": user,
+                            "GROUP": group, "MODULES": "/usr/lib/apache2/modules",
+                            "WORKER": os.path.join(BUILD, "belfry-fcgi")}, **values)
+        self.program = None
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def fill(self):
+        name = next(n for n in os.listdir(os.path.join(ROOT, "conf"))
+                    if n == self.conf or n.partition(".")[0] == self.conf)
+        values = ["%s=%s" % item for item in self.values.items()]
+        text = subprocess.run([os.path.join(ROOT, "scripts/fill"),
+                               os.path.join(ROOT, "conf", name), *values],
+                              check=True, capture_output=True, text=True).stdout
+        path = os.path.join(self.world.dir, name)
+        with open(path, "w", encoding="utf-8") as filled:
+            filled.write(self.change(text))
+        return path
+
+    def arguments(self, path):
+        return {
+            "nginx": ["nginx", "-p", self.home, "-e", self.home + "/error.log", "-c", path],
+            "lighttpd": ["lighttpd", "-D", "-f", path],
+            "apache": ["apache2", "-D", "FOREGROUND", "-d", self.home, "-f", path],
+            "caddy": ["caddy", "run", "--adapter", "caddyfile", "--config", path],
+            "h2o": ["h2o", "-m", "worker", "-c", path],
+        }[self.name]
+
+    def start(self, probe="/health", status=(200,)):
+        path = self.fill()
+        env = dict(clean_environment(), HOME=self.home, XDG_DATA_HOME=self.home,
+                   XDG_CONFIG_HOME=self.home)
+        args = self.arguments(path)
+        self.program = self.world.program(*args, env=env)
+
+        def answers():
+            if not self.program.alive:
+                raise AssertionError("%s ended:\n%s\n%s" % (self.name, self.program.log()[-3000:],
+                                                            self.error_log()[-2000:]))
+            try:
+                return request(self, "GET", self.mount + probe).status in status
+            except OSError:
+                return False
+            except http.client.HTTPException:
+                return False
+        until(answers, 20, "%s answers %s" % (self.name, probe))
+        return self
+
+    def error_log(self):
+        path = os.path.join(self.home, "error.log")
+        if not os.path.exists(path):
+            return ""
+        with open(path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def stop(self):
+        return self.program.stop()
+
+    def kill(self):
+        return self.program.kill()
+
+    # Short requests.
+
+    def get(self, path, headers=None, **query):
+        return request(self, "GET", self.mount + path, headers=headers, query=query)
+
+    def post(self, path, body=None, headers=None, raw=None, kind="application/json"):
+        headers = dict({"Content-Type": kind} if kind else {}, **(headers or {}))
+        payload = raw if raw is not None else json.dumps(body)
+        return request(self, "POST", self.mount + path, headers=headers, body=payload)
+
+    def send(self, channel, data, **more):
+        """Publishes and returns the id."""
+        answer = self.post("/send", dict({"channel": channel, "data": data}, **more))
+        assert answer.status == 200, (answer.status, answer.text)
+        return answer.json["id"]
+
+
+class Answer:
+    def __init__(self, response, body):
+        self.status, self.headers, self.body = response.status, response.headers, body
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def problem(self, status, code=None):
+        """Asserts that this is problem+json of that status, and returns it."""
+        assert self.status == status, (self.status, self.text)
+        assert self.headers["Content-Type"].startswith("application/problem+json"), self.headers
+        problem = self.json
+        assert problem["status"] == status and problem["title"] and problem["detail"], problem
+        assert problem["type"].startswith("about:blank#"), problem
+        if code:
+            assert problem["type"] == "about:blank#" + code, problem
+        return problem
+
+
+def request(server, method, path, headers=None, body=None, query=None, within=20):
+    if query:
+        path += "?" + urllib.parse.urlencode(query, doseq=True)
+    if isinstance(body, str):
+        body = body.encode("utf-8")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=within * PATIENCE)
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        response = connection.getresponse()
+        return Answer(response, response.read())
+    finally:
+        connection.close()
