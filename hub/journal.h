@@ -40,7 +40,7 @@ struct append_send {
     uint64_t print[2]; /* fingerprint of what it sends */
     size_t first, n;   /* its events in append.events; n may be 0 where the engine refused it */
     /* answers */
-    int code;       /* CONFLICT: same key, other print; KEYS_FULL */
+    int code;       /* CONFLICT: same key, other print; KEYS_FULL. Kept as it is where n is 0 */
     bool again;     /* the key was known: `at` and `time` are of the first time */
     Position at;    /* of its first event; the others follow */
     uint64_t epoch; /* of that event */
@@ -53,12 +53,13 @@ struct append {
     Str user;          /* whose keys these are */
     Str key;           /* of the whole; empty: none. Known: every send is answered from the first time */
     uint64_t print[2];
-    int code;          /* answer for the whole: CONFLICT, KEYS_FULL */
+    int code;          /* answer for the whole, and then each send's too: CONFLICT, KEYS_FULL */
     struct append_send *sends;
     size_t send_count;
     struct event **events; /* the journal sets id, time of those it writes, in log order */
     uint64_t *rows;        /* of each event: its channel's row */
-    bool *fresh;           /* of each event: the channel has no row yet, make it */
+    bool *fresh;           /* of each event: make the channel's row where there is none. To be said
+                              until an append that said so came back with the event written */
     size_t event_count;
     size_t size;           /* bytes, for bounds */
 };
@@ -85,7 +86,8 @@ struct note_channel {
 };
 struct note {
     struct op op;
-    Position counted; /* the figures take in everything up to here */
+    Position counted; /* the figures take in everything up to here, and the prunes taken back */
+    uint64_t known;   /* the journal's: how many prunes those were */
     struct note_channel *channels;
     size_t n;
 };
@@ -110,7 +112,7 @@ struct reading {
     char *channels; /* packed list of names and patterns (wire/message.h); the maker's */
     size_t channels_len;
     Position after, upto; /* (after, upto] */
-    Msec since;           /* 0: no bound */
+    Msec since;           /* 0: no bound; else older ones are left out, and no gap where missing */
     Msec now;             /* what has expired is left out */
     uint32_t limit, bytes; /* rows; bytes, one row at least */
     bool descending;
@@ -119,7 +121,8 @@ struct reading {
     size_t n;
     Position next; /* rising: everything in (after, next] was looked at; falling: in [next, upto] */
     bool more;     /* the range goes on beyond next */
-    struct missing *missing; /* floors above `after` */
+    struct missing *missing; /* floors above `after`; a channel that is not known counts as pruned
+                                up to journal_state.forgotten */
     size_t missing_count;
 };
 void reading_fini(struct reading *r); /* what the answers hold; channels stays the maker's */
@@ -138,7 +141,7 @@ struct finding {
 
 struct backup {
     struct op op;
-    char *path; /* must not exist */
+    char *path; /* must not exist; it does when the backup is whole */
     uint64_t pages_done, pages_total;
 };
 
@@ -182,7 +185,8 @@ struct journal_ops {
     int (*fd)(struct journal *j);          /* readable when take has something; -1: none */
     /* The outcome of what is under way is unknown (fsync failed): stop, and open again. */
     bool (*is_broken)(struct journal *j);
-    void (*close)(struct journal *j); /* finishes what was submitted; its answers are dropped */
+    /* Finishes what was submitted; its answers are dropped, the operations their makers' again. */
+    void (*close)(struct journal *j);
 };
 
 struct journal {
