@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import re
+import resource
 import select
 import shutil
 import signal
@@ -339,10 +340,11 @@ class Server:
         self.home = world.folder("web-" + self.conf.replace("/", "-"))
         if os.getuid() == 0:
             shutil.chown(self.home, user, group)
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         self.values = dict({"PORT": self.port, "FCGI": fcgi or world.run + "/fcgi.sock",
                             "ROOT": world.site, "RUN": self.home, "MOUNT": mount, "USER": user,
-                            "GROUP": group, "MODULES": "/usr/lib/apache2/modules",
-                            "WORKER": os.path.join(BUILD, "belfry-fcgi")}, **values)
+                            "GROUP": group, "FILES": min(files, 65535),
+                            "STREAMS": min(files, 65535) // 2, "CONFIG": world.config}, **values)
         self.program = None
 
     @property
