@@ -22,12 +22,13 @@ struct socket_limits {
 };
 
 /* ROUTERs are MANDATORY; DEALERs and PUSHes are IMMEDIATE: nothing is queued for a peer that is
- * not there. `tcp://` is refused (CURVE is not spoken yet). */
+ * not there. */
 MUST_USE struct socket *socket_open(struct socket_context *c, enum socket_kind kind,
                                     struct socket_limits limits, struct fault *why);
 void socket_close(struct socket *s);
 /* Binds an ipc:// path with mode 0660 and `group` (-1: leave as is). Steals the path from whoever
- * had it: hold the lock file first. */
+ * had it: hold the lock file first. inproc:// works within one context; `tcp://` is refused (CURVE
+ * is not spoken yet), and what else ZeroMQ knows. */
 MUST_USE bool socket_bind(struct socket *s, const char *endpoint, int group, struct fault *why);
 MUST_USE bool socket_connect(struct socket *s, const char *endpoint, struct fault *why);
 bool socket_subscribe(struct socket *s, Str prefix); /* SUB only */
@@ -62,9 +63,13 @@ struct parcel {
 };
 bool socket_receive(struct socket *s, struct parcel *out); /* false: nothing there */
 void parcel_fini(struct parcel *p);
+/* Receives and drops `max` messages at most: what comes to an XPUB are subscriptions. */
+void socket_drain(struct socket *s, size_t max);
 
 enum socket_sent { SOCKET_SENT, SOCKET_FULL, SOCKET_GONE };
-/* All parts or none; takes no references over. GONE: no such peer (ROUTER), or nobody connected. */
+/* 1 to SOCKET_PARTS parts (a ROUTER's first names the peer), all or none; takes no references over.
+ * GONE: no such peer (ROUTER), or nobody connected; a DEALER or PUSH with a high-water mark cannot
+ * tell the latter from FULL. */
 enum socket_sent socket_send(struct socket *s, struct frame *const *parts, size_t n);
 /* Parts that are copied: for small messages. */
 enum socket_sent socket_send_strs(struct socket *s, const Str *parts, size_t n);

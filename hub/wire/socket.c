@@ -1,0 +1,430 @@
+#include "wire/socket.h"
+
+#include "base/random.h"
+#include "wire/refusal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum {
+    HANDSHAKE_MS = 10000, /* a peer that says nothing for so long is cut off */
+    COPY_BELOW = 64,      /* sharing costs more than copying so few bytes */
+    WAIT_MAX = 16,        /* sockets in one socket_wait */
+};
+
+struct socket_context {
+    void *zmq;
+};
+
+struct socket {
+    void *context, *zmq;
+    enum socket_kind kind;
+    bool is_unlimited; /* no high-water mark */
+    int fd;
+    void *monitor; /* NULL: not watched */
+    int monitor_fd;
+    bool is_connected; /* as far as the monitor said */
+};
+
+/* `bytes` lie in `own` or in `received`. ZeroMQ's thread drops references too. */
+struct frame {
+    atomic_uint refs;
+    Str bytes;
+    char *own;
+    bool is_received;
+    zmq_msg_t received;
+};
+
+struct socket_context *socket_context_new(void)
+{
+    struct socket_context *c = must_alloc(sizeof *c);
+    c->zmq = zmq_ctx_new();
+    assert(c->zmq);
+    return c;
+}
+
+void socket_context_free(struct socket_context *c)
+{
+    if (!c)
+        return;
+    while (zmq_ctx_term(c->zmq) != 0 && errno == EINTR)
+        ;
+    free(c);
+}
+
+static bool set_int(void *zmq, int option, int value)
+{
+    return zmq_setsockopt(zmq, option, &value, sizeof value) == 0;
+}
+
+static bool set_options(struct socket *s, struct socket_limits limits)
+{
+    bool ok =
+        set_int(s->zmq, ZMQ_SNDHWM, limits.high_water) &&
+        set_int(s->zmq, ZMQ_RCVHWM, limits.high_water) &&
+        set_int(s->zmq, ZMQ_LINGER, limits.linger_ms) &&
+        set_int(s->zmq, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
+        zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &limits.max_message, sizeof limits.max_message) == 0;
+    if (s->kind == SOCKET_ROUTER)
+        ok = ok && set_int(s->zmq, ZMQ_ROUTER_MANDATORY, 1);
+    if (s->kind == SOCKET_DEALER || s->kind == SOCKET_PUSH)
+        ok = ok && set_int(s->zmq, ZMQ_IMMEDIATE, 1);
+    return ok;
+}
+
+static int fd_of(void *zmq)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+    zmq_getsockopt(zmq, ZMQ_FD, &fd, &size);
+    return fd;
+}
+
+struct socket *socket_open(struct socket_context *c, enum socket_kind kind,
+                           struct socket_limits limits, struct fault *why)
+{
+    static const int types[] = {
+        [SOCKET_ROUTER] = ZMQ_ROUTER, [SOCKET_DEALER] = ZMQ_DEALER, [SOCKET_PULL] = ZMQ_PULL,
+        [SOCKET_PUSH] = ZMQ_PUSH,     [SOCKET_XPUB] = ZMQ_XPUB,     [SOCKET_SUB] = ZMQ_SUB,
+    };
+    struct socket *s = must_alloc(sizeof *s);
+    s->context = c->zmq;
+    s->kind = kind;
+    s->is_unlimited = limits.high_water == 0;
+    s->monitor_fd = -1;
+    s->zmq = zmq_socket(c->zmq, types[kind]);
+    if (s->zmq && set_options(s, limits)) {
+        s->fd = fd_of(s->zmq);
+        return s;
+    }
+    fail(why, REFUSE_INTERNAL, "cannot open a ZeroMQ socket: %s", zmq_strerror(errno));
+    socket_close(s);
+    return NULL;
+}
+
+void socket_close(struct socket *s)
+{
+    if (!s)
+        return;
+    if (s->monitor) {
+        zmq_socket_monitor(s->zmq, NULL, 0);
+        zmq_close(s->monitor);
+    }
+    if (s->zmq)
+        zmq_close(s->zmq);
+    free(s);
+}
+
+/* *path: of the socket's file; empty for inproc. */
+static bool check_endpoint(const char *endpoint, Str *path, struct fault *why)
+{
+    Str text = str_of(endpoint);
+    *path = STR_NONE;
+    if (str_starts(text, STR("inproc://")))
+        return true;
+    if (str_starts(text, STR("tcp://")))
+        return fail(why, REFUSE_CONFIG,
+                    "endpoint %s: tcp:// would need CURVE, which is not spoken yet; use ipc://",
+                    endpoint);
+    if (!str_starts(text, STR("ipc://")))
+        return fail(why, REFUSE_CONFIG, "endpoint %s: does not begin with ipc://", endpoint);
+    *path = str_skip(text, strlen("ipc://"));
+    if (!path->len || path->p[0] == '@' || path->p[0] == '*')
+        return fail(why, REFUSE_CONFIG, "endpoint %s: needs the path of a file after ipc://",
+                    endpoint);
+    return true;
+}
+
+bool socket_bind(struct socket *s, const char *endpoint, int group, struct fault *why)
+{
+    Str path;
+    if (!check_endpoint(endpoint, &path, why))
+        return false;
+    mode_t before = umask(0117);
+    int bound = zmq_bind(s->zmq, endpoint);
+    umask(before);
+    if (bound != 0)
+        return fail(why, REFUSE_CONFIG, "endpoint %s: cannot bind: %s", endpoint,
+                    zmq_strerror(errno));
+    if (path.len && group >= 0 && chown(path.p, (uid_t)-1, (gid_t)group) != 0)
+        return fail(why, REFUSE_CONFIG, "endpoint %s: cannot give it to group %d: %s", endpoint,
+                    group, strerror(errno));
+    return true;
+}
+
+bool socket_connect(struct socket *s, const char *endpoint, struct fault *why)
+{
+    Str path;
+    if (!check_endpoint(endpoint, &path, why))
+        return false;
+    if (zmq_connect(s->zmq, endpoint) != 0)
+        return fail(why, REFUSE_CONFIG, "endpoint %s: cannot connect: %s", endpoint,
+                    zmq_strerror(errno));
+    return true;
+}
+
+bool socket_subscribe(struct socket *s, Str prefix)
+{
+    return zmq_setsockopt(s->zmq, ZMQ_SUBSCRIBE, prefix.len ? prefix.p : "", prefix.len) == 0;
+}
+
+bool socket_watch(struct socket *s, struct fault *why)
+{
+    char endpoint[sizeof "inproc://watch-" + RANDOM_NAME] = "inproc://watch-";
+    random_name(endpoint + strlen(endpoint));
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    s->monitor = zmq_socket(s->context, ZMQ_PAIR);
+    /* Without a high-water mark: ZeroMQ's thread would wait for a reader that is late. */
+    if (s->monitor && set_int(s->monitor, ZMQ_RCVHWM, 0) && set_int(s->monitor, ZMQ_LINGER, 0) &&
+        zmq_socket_monitor(s->zmq, endpoint, events) == 0 &&
+        zmq_connect(s->monitor, endpoint) == 0) {
+        s->monitor_fd = fd_of(s->monitor);
+        return true;
+    }
+    return fail(why, REFUSE_INTERNAL, "cannot watch a ZeroMQ socket: %s", zmq_strerror(errno));
+}
+
+static bool receive_part(void *zmq, zmq_msg_t *part)
+{
+    int n;
+    do
+        n = zmq_msg_recv(part, zmq, ZMQ_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n >= 0;
+}
+
+/* The next event's number, 0 where there is none. Its second part is the endpoint. */
+static unsigned next_event(void *monitor)
+{
+    uint16_t event = 0;
+    bool more = true;
+    for (size_t i = 0; more; i++) {
+        zmq_msg_t part;
+        zmq_msg_init(&part);
+        bool ok = receive_part(monitor, &part);
+        if (ok && i == 0 && zmq_msg_size(&part) >= sizeof event)
+            memcpy(&event, zmq_msg_data(&part), sizeof event);
+        more = ok && zmq_msg_more(&part);
+        zmq_msg_close(&part);
+    }
+    return event;
+}
+
+enum socket_change socket_next_change(struct socket *s)
+{
+    for (unsigned event; s->monitor && (event = next_event(s->monitor)) != 0;) {
+        bool is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+        if (is_connected == s->is_connected)
+            continue;
+        s->is_connected = is_connected;
+        return is_connected ? SOCKET_CONNECTED : SOCKET_DISCONNECTED;
+    }
+    return SOCKET_NO_CHANGE;
+}
+
+int socket_fd(const struct socket *s)
+{
+    return s->fd;
+}
+
+int socket_watch_fd(const struct socket *s)
+{
+    return s->monitor_fd;
+}
+
+bool socket_is_readable(struct socket *s)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(s->zmq, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+}
+
+bool socket_wait(struct socket *const *v, size_t n, int fd, int ms, bool *ready, bool *fd_ready)
+{
+    zmq_pollitem_t items[WAIT_MAX + 1];
+    assert(n <= WAIT_MAX);
+    for (size_t i = 0; i < n; i++)
+        items[i] = (zmq_pollitem_t){v[i]->zmq, -1, ZMQ_POLLIN, 0};
+    items[n] = (zmq_pollitem_t){NULL, fd, ZMQ_POLLIN, 0};
+    bool ok = zmq_poll(items, (int)n + (fd >= 0), ms) >= 0;
+    for (size_t i = 0; i < n; i++)
+        ready[i] = ok && items[i].revents;
+    if (fd_ready)
+        *fd_ready = ok && fd >= 0 && items[n].revents;
+    return ok;
+}
+
+struct frame *frame_copy(Str bytes)
+{
+    struct frame *f = must_alloc(sizeof *f);
+    atomic_init(&f->refs, 1);
+    f->own = must_copy(bytes.p, bytes.len);
+    f->bytes = str_make(f->own, bytes.len);
+    return f;
+}
+
+struct frame *frame_take(struct buf *b)
+{
+    struct frame *f = must_alloc(sizeof *f);
+    atomic_init(&f->refs, 1);
+    f->own = buf_take(b, &f->bytes.len);
+    f->bytes.p = f->own;
+    return f;
+}
+
+struct frame *frame_ref(struct frame *f)
+{
+    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
+void frame_unref(struct frame *f)
+{
+    if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (f->is_received)
+        zmq_msg_close(&f->received);
+    free(f->own);
+    free(f);
+}
+
+Str frame_str(const struct frame *f)
+{
+    return f->bytes;
+}
+
+/* NULL when there is nothing. */
+static struct frame *receive_frame(struct socket *s, bool *more)
+{
+    struct frame *f = must_alloc(sizeof *f);
+    atomic_init(&f->refs, 1);
+    f->is_received = true;
+    zmq_msg_init(&f->received);
+    if (!receive_part(s->zmq, &f->received)) {
+        frame_unref(f);
+        return NULL;
+    }
+    f->bytes = str_make(zmq_msg_data(&f->received), zmq_msg_size(&f->received));
+    *more = zmq_msg_more(&f->received);
+    return f;
+}
+
+bool socket_receive(struct socket *s, struct parcel *out)
+{
+    *out = (struct parcel){0};
+    bool more = true;
+    while (more) {
+        struct frame *f = receive_frame(s, &more);
+        if (!f)
+            break;
+        if (out->n < SOCKET_PARTS)
+            out->part[out->n] = f;
+        else
+            frame_unref(f);
+        out->n++;
+    }
+    return out->n > 0;
+}
+
+void parcel_fini(struct parcel *p)
+{
+    for (size_t i = 0; i < p->n && i < SOCKET_PARTS; i++)
+        frame_unref(p->part[i]);
+    p->n = 0;
+}
+
+void socket_drain(struct socket *s, size_t max)
+{
+    struct parcel dropped;
+    while (max-- && socket_receive(s, &dropped))
+        parcel_fini(&dropped);
+}
+
+static void let_go(void *data, void *frame)
+{
+    (void)data;
+    frame_unref(frame);
+}
+
+static void fill_copy(zmq_msg_t *part, Str bytes)
+{
+    int failed = zmq_msg_init_size(part, bytes.len);
+    assert(!failed); /* no memory */
+    if (bytes.len)
+        memcpy(zmq_msg_data(part), bytes.p, bytes.len);
+}
+
+static void fill_shared(zmq_msg_t *part, struct frame *f)
+{
+    if (f->bytes.len < COPY_BELOW) {
+        fill_copy(part, f->bytes);
+        return;
+    }
+    char *bytes = f->is_received ? zmq_msg_data(&f->received) : f->own;
+    int failed = zmq_msg_init_data(part, bytes, f->bytes.len, let_go, frame_ref(f));
+    assert(!failed); /* no memory */
+}
+
+static bool send_part(struct socket *s, zmq_msg_t *part, bool more)
+{
+    int n;
+    do
+        n = zmq_msg_send(part, s->zmq, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        int error = errno;
+        zmq_msg_close(part);
+        errno = error;
+    }
+    return n >= 0;
+}
+
+static enum socket_sent why_not_sent(const struct socket *s)
+{
+    bool nobody = errno != EAGAIN || (s->is_unlimited && s->kind != SOCKET_ROUTER);
+    return nobody ? SOCKET_GONE : SOCKET_FULL;
+}
+
+/* The first part decides. A later one fails only when the peer goes away in between; ZeroMQ then
+ * takes back what it had of the message, and has to be given the rest to drop it. */
+static enum socket_sent send_all(struct socket *s, zmq_msg_t *parts, size_t n)
+{
+    if (!send_part(s, &parts[0], n > 1)) {
+        enum socket_sent sent = why_not_sent(s);
+        for (size_t i = 1; i < n; i++)
+            zmq_msg_close(&parts[i]);
+        return sent;
+    }
+    bool ok = true;
+    for (size_t i = 1; i < n; i++)
+        ok = send_part(s, &parts[i], i + 1 < n) && ok;
+    return ok ? SOCKET_SENT : SOCKET_GONE;
+}
+
+static void check_count(const struct socket *s, size_t n)
+{
+    assert(n <= SOCKET_PARTS && n > (s->kind == SOCKET_ROUTER));
+}
+
+enum socket_sent socket_send(struct socket *s, struct frame *const *parts, size_t n)
+{
+    zmq_msg_t v[SOCKET_PARTS];
+    check_count(s, n);
+    for (size_t i = 0; i < n; i++)
+        fill_shared(&v[i], parts[i]);
+    return send_all(s, v, n);
+}
+
+enum socket_sent socket_send_strs(struct socket *s, const Str *parts, size_t n)
+{
+    zmq_msg_t v[SOCKET_PARTS];
+    check_count(s, n);
+    for (size_t i = 0; i < n; i++)
+        fill_copy(&v[i], parts[i]);
+    return send_all(s, v, n);
+}
