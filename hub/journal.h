@@ -29,8 +29,8 @@ enum op_kind {
 /* Begins every operation. */
 struct op {
     enum op_kind kind;
-    struct op *next; /* the journal's, while it has the operation */
-    void *owner;     /* the maker's */
+    struct op *next;  /* the journal's, while it has the operation */
+    void *owner;      /* the maker's */
     struct fault why; /* code 0: done. DISK_FULL: nothing was written; try again later */
 };
 
@@ -50,10 +50,10 @@ struct append_send {
 /* What one publish asks: written in one transaction with all its answers, or not at all. */
 struct append {
     struct op op;
-    Str user;          /* whose keys these are */
-    Str key;           /* of the whole; empty: none. Known: every send is answered from the first time */
+    Str user; /* whose keys these are */
+    Str key;  /* of the whole; empty: none. Known: every send is answered from the first time */
     uint64_t print[2];
-    int code;          /* answer for the whole, and then each send's too: CONFLICT, KEYS_FULL */
+    int code; /* answer for the whole, and then each send's too: CONFLICT, KEYS_FULL */
     struct append_send *sends;
     size_t send_count;
     struct event **events; /* the journal sets id, time of those it writes, in log order */
@@ -61,10 +61,11 @@ struct append {
     bool *fresh;           /* of each event: make the channel's row where there is none. To be said
                               until an append that said so came back with the event written */
     size_t event_count;
-    size_t size;           /* bytes, for bounds */
+    size_t size; /* bytes, for bounds */
 };
 
-/* Takes the oldest events of one channel away: as long as one of the three says so, `most` at most. */
+/* Takes the oldest events of one channel away: as long as one of the three says so, `most` at most.
+ */
 struct prune {
     struct op op;
     uint64_t row;
@@ -111,9 +112,9 @@ struct reading {
     struct op op;
     char *channels; /* packed list of names and patterns (wire/message.h); the maker's */
     size_t channels_len;
-    Position after, upto; /* (after, upto] */
-    Msec since;           /* 0: no bound; else older ones are left out, and no gap where missing */
-    Msec now;             /* what has expired is left out */
+    Position after, upto;  /* (after, upto] */
+    Msec since;            /* 0: no bound; else older ones are left out, and no gap where missing */
+    Msec now;              /* what has expired is left out */
     uint32_t limit, bytes; /* rows; bytes, one row at least */
     bool descending;
     /* answers */
@@ -159,13 +160,13 @@ struct epoch {
 
 /* What the log held when it was opened. */
 struct journal_state {
-    Position head;     /* the newest event's position; 0: none ever */
-    Position oldest;   /* everything below or at it is gone for channels that are not known */
-    Position forgotten; /* highest last of forgotten channels */
-    Msec time;         /* of the newest event; later ones are never before it */
+    Position head;        /* the newest event's position; 0: none ever */
+    Position oldest;      /* everything below or at it is gone for channels that are not known */
+    Position forgotten;   /* highest last of forgotten channels */
+    Msec time;            /* of the newest event; later ones are never before it */
     struct epoch *epochs; /* rising; the last is the one that this start opened */
     size_t epoch_count;
-    uint64_t bytes;    /* of all events */
+    uint64_t bytes; /* of all events */
 };
 
 struct journal_channel {

@@ -16,11 +16,10 @@ struct journal_sqlite_options {
  * returns. The state is the caller's: journal_state_fini(). The lock on the folder is the caller's
  * too. NULL: `why` (DISK_FULL, CONFIG for a file of a newer version or that is not a journal,
  * INTERNAL). */
-MUST_USE struct journal *journal_sqlite_open(const struct journal_sqlite_options *options,
-                                             struct journal_state *state,
-                                             void (*on_channel)(void *ctx,
-                                                                const struct journal_channel *c),
-                                             void *ctx, struct fault *why);
+MUST_USE struct journal *
+journal_sqlite_open(const struct journal_sqlite_options *options, struct journal_state *state,
+                    void (*on_channel)(void *ctx, const struct journal_channel *c), void *ctx,
+                    struct fault *why);
 void journal_state_fini(struct journal_state *state);
 
 #endif

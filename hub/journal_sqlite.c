@@ -1,0 +1,203 @@
+#include "journal_sqlite.h"
+#include "base/log.h"
+#include "journal_reader.h"
+#include "journal_writer.h"
+
+#include <stdlib.h>
+
+struct sqlite_journal {
+    struct journal base;
+    struct lineage lineage; /* not changed while the threads run */
+    struct outbox outbox;
+    struct writer writer;
+    struct reader reader, checker;
+    struct op_list for_writer, for_reader, for_checker; /* submitted, not flushed */
+    struct op_list taken;
+    uint64_t prunes_taken, notes_out;
+};
+
+static struct sqlite_journal *of(struct journal *j)
+{
+    return (struct sqlite_journal *)(void *)j;
+}
+
+static void on_submit(struct journal *base, struct op *op)
+{
+    struct sqlite_journal *j = of(base);
+    switch (op->kind) {
+    case OP_NOTE:
+        ((struct note *)(void *)op)->known = j->prunes_taken;
+        j->notes_out++;
+        op_list_add(&j->for_writer, op);
+        break;
+    case OP_APPEND:
+    case OP_PRUNE:
+    case OP_FORGET:
+    case OP_BACKUP:
+        op_list_add(&j->for_writer, op);
+        break;
+    case OP_READ:
+    case OP_FIND:
+        op_list_add(&j->for_reader, op);
+        break;
+    case OP_CHECK:
+        op_list_add(&j->for_checker, op);
+        break;
+    }
+}
+
+static void on_flush(struct journal *base)
+{
+    struct sqlite_journal *j = of(base);
+    lane_put(&j->writer.lane, &j->for_writer);
+    lane_put(&j->reader.lane, &j->for_reader);
+    lane_put(&j->checker.lane, &j->for_checker);
+}
+
+static struct op *on_take(struct journal *base)
+{
+    struct sqlite_journal *j = of(base);
+    if (!j->taken.first)
+        outbox_take(&j->outbox, &j->taken);
+    struct op *op = op_list_take(&j->taken);
+    if (!op)
+        return NULL;
+    j->prunes_taken += op->kind == OP_PRUNE;
+    j->notes_out -= op->kind == OP_NOTE;
+    if (!j->notes_out)
+        atomic_store(&j->writer.prunes_known, j->prunes_taken);
+    return op;
+}
+
+static int on_fd(struct journal *j)
+{
+    return of(j)->outbox.fd;
+}
+
+static bool on_is_broken(struct journal *j)
+{
+    return atomic_load(&of(j)->writer.broken);
+}
+
+/* Readers first: the last connection to be closed, the writer's, then finds nobody in its way. */
+static void on_close(struct journal *base)
+{
+    struct sqlite_journal *j = of(base);
+    on_flush(base);
+    lane_close(&j->writer.lane);
+    lane_close(&j->reader.lane);
+    lane_close(&j->checker.lane);
+    lane_join(&j->reader.lane);
+    db_interrupt(&j->checker.db);
+    lane_join(&j->checker.lane);
+    reader_fini(&j->reader);
+    reader_fini(&j->checker);
+    lane_join(&j->writer.lane);
+    writer_fini(&j->writer);
+    outbox_fini(&j->outbox);
+    lineage_fini(&j->lineage);
+    free(j);
+}
+
+static const struct journal_ops ops = {
+    .submit = on_submit,
+    .flush = on_flush,
+    .take = on_take,
+    .fd = on_fd,
+    .is_broken = on_is_broken,
+    .close = on_close,
+};
+
+static bool list_channels(struct sqlite_journal *j, struct journal_state *state,
+                          void (*on_channel)(void *ctx, const struct journal_channel *c), void *ctx,
+                          struct fault *why)
+{
+    struct db *db = &j->writer.db;
+    Statement *s = db_query(db, QUERY_CHANNELS);
+    while (db_row(db, s)) {
+        struct journal_channel c = {
+            .row = column_number(s, 0),
+            .name = column_text(s, 1),
+            .last = column_number(s, 2),
+            .floor = column_number(s, 3),
+            .count = column_number(s, 4),
+            .bytes = column_number(s, 5),
+            .oldest = column_number(s, 6),
+        };
+        state->bytes += c.bytes;
+        on_channel(ctx, &c);
+    }
+    return db_is_ok(db) || db_fault(db, why);
+}
+
+static void fill_state(struct journal_state *state, const struct sqlite_journal *j)
+{
+    const struct ledger *l = &j->writer.ledger;
+    *state = (struct journal_state){
+        .head = l->head,
+        .oldest = l->floor,
+        .forgotten = l->forgotten,
+        .time = l->time,
+        .epochs = must_copy(j->lineage.v, j->lineage.n * sizeof *j->lineage.v),
+        .epoch_count = j->lineage.n,
+    };
+}
+
+static bool start(struct sqlite_journal *j, struct fault *why)
+{
+    return lane_start(&j->writer.lane, writer_run, &j->writer, why) &&
+           lane_start(&j->reader.lane, reader_run, &j->reader, why) &&
+           lane_start(&j->checker.lane, reader_run, &j->checker, why);
+}
+
+static struct sqlite_journal *make(const struct journal_sqlite_options *options)
+{
+    struct sqlite_journal *j = must_alloc(sizeof *j);
+    j->base.ops = &ops;
+    op_list_init(&j->for_writer);
+    op_list_init(&j->for_reader);
+    op_list_init(&j->for_checker);
+    op_list_init(&j->taken);
+    writer_init(&j->writer, &j->outbox, &j->lineage, options->idempotency_age,
+                options->idempotency_keys);
+    reader_init(&j->reader, &j->outbox, &j->lineage);
+    reader_init(&j->checker, &j->outbox, &j->lineage);
+    return j;
+}
+
+static void log_open(const char *path, const struct journal_state *state)
+{
+    const struct epoch *now = &state->epochs[state->epoch_count - 1];
+    log_info("journal_open", kz("path", path), kn("head", state->head), kn("bytes", state->bytes),
+             kz("reason", now->reason), kz("sqlite", db_library_version()));
+}
+
+struct journal *journal_sqlite_open(const struct journal_sqlite_options *options,
+                                    struct journal_state *state,
+                                    void (*on_channel)(void *ctx, const struct journal_channel *c),
+                                    void *ctx, struct fault *why)
+{
+    struct sqlite_journal *j = make(options);
+    struct writer *w = &j->writer;
+    *state = (struct journal_state){0};
+    if (outbox_init(&j->outbox, why) && schema_open(&w->db, options->path, why) &&
+        schema_start(&w->db, &w->ledger, &j->lineage, why)) {
+        fill_state(state, j);
+        if (list_channels(j, state, on_channel, ctx, why) &&
+            reader_open(&j->reader, options->path, why) &&
+            reader_open(&j->checker, options->path, why) && start(j, why)) {
+            log_open(options->path, state);
+            return &j->base;
+        }
+    }
+    journal_state_fini(state);
+    on_close(&j->base);
+    return NULL;
+}
+
+void journal_state_fini(struct journal_state *state)
+{
+    free(state->epochs);
+    state->epochs = NULL;
+    state->epoch_count = 0;
+}

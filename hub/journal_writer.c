@@ -1,0 +1,240 @@
+#include "journal_writer.h"
+#include "base/log.h"
+#include "wire/refusal.h"
+
+enum {
+    BATCH_OPS = 512,
+    BATCH_BYTES = 1024 * 1024,
+    LOOK_EACH = 10000, /* ms */
+    EXPIRE_KEYS = 64,  /* in a batch; twice as many as an append may add on average */
+    WAL_IDLE = 4 * 1024 * 1024,
+    WAL_FORCED = 32 * 1024 * 1024,
+};
+
+void writer_init(struct writer *w, struct outbox *outbox, const struct lineage *lineage,
+                 Msec key_age, uint64_t key_limit)
+{
+    lane_init(&w->lane);
+    w->outbox = outbox;
+    w->lineage = lineage;
+    w->keys = (struct keys){&w->db, &w->ledger, key_age, key_limit};
+    w->retained = (struct retained){.db = &w->db, .ledger = &w->ledger};
+    copier_init(&w->copier, &w->db);
+}
+
+void writer_fini(struct writer *w)
+{
+    retained_fini(&w->retained);
+    db_close(&w->db);
+    lane_fini(&w->lane);
+}
+
+static void apply(struct writer *w, struct op *op)
+{
+    switch (op->kind) {
+    case OP_APPEND:
+        writer_append(w, (struct append *)(void *)op);
+        break;
+    case OP_PRUNE:
+        retained_prune(&w->retained, (struct prune *)(void *)op);
+        break;
+    case OP_NOTE:
+        retained_note(&w->retained, (const struct note *)(const void *)op);
+        break;
+    case OP_FORGET:
+        retained_forget(&w->retained, (const struct forget *)(const void *)op);
+        break;
+    case OP_READ:
+    case OP_FIND:
+    case OP_CHECK:
+    case OP_BACKUP:
+        break; /* never in a batch */
+    }
+}
+
+/* Another program that writes can destroy the file (SQLite before 3.51.3), and nothing of ours can
+ * go on while it holds the lock: say so, and try again. */
+static bool begin(struct writer *w)
+{
+    while (!db_do(&w->db, QUERY_BEGIN_WRITE)) {
+        if (!db_is_busy(&w->db) || lane_is_closing(&w->lane))
+            return false;
+        log_error("foreign_writer", kz("file", "journal.db"), kz("detail", w->db.text));
+        db_forget_error(&w->db);
+    }
+    return true;
+}
+
+/* Up to the commit nothing is lost: what fails is undone as a whole. */
+static bool fill(struct writer *w, struct op_list *batch)
+{
+    if (!begin(w))
+        return false;
+    Msec now = clock_wall();
+    if (w->ledger.time < now)
+        w->ledger.time = now;
+    uint64_t keys = w->ledger.keys;
+    for (struct op *op = batch->first; op && db_is_ok(&w->db); op = op->next)
+        apply(w, op);
+    uint64_t added = w->ledger.keys > keys ? w->ledger.keys - keys : 0;
+    keys_expire(&w->keys, EXPIRE_KEYS + 2 * added);
+    return ledger_write(&w->db, &w->ledger);
+}
+
+/* A failed fsync may have reached the disk or not, and the kernel will not say so twice: nothing
+ * more is done on this connection. */
+static void judge(struct writer *w, bool committing, struct fault *why)
+{
+    db_fault(&w->db, why);
+    if (db_is_full(&w->db) || db_is_busy(&w->db))
+        return;
+    if (committing)
+        why->code = REFUSE_UNKNOWN_OUTCOME;
+    atomic_store(&w->broken, true);
+    log_error("journal_broken", kz("detail", why->text));
+}
+
+static void answer_all(struct op_list *batch, const struct fault *why)
+{
+    for (struct op *op = batch->first; op; op = op->next) {
+        if (op->kind == OP_APPEND)
+            writer_unappend((struct append *)(void *)op);
+        op->why = *why;
+    }
+}
+
+static void transact(struct writer *w, struct op_list *batch)
+{
+    static const struct fault none = {0};
+    struct ledger before = w->ledger;
+    uint64_t first_prune = retained_next(&w->retained);
+    retained_known(&w->retained, atomic_load(&w->prunes_known));
+    bool filled = fill(w, batch);
+    if (filled && db_do(&w->db, QUERY_COMMIT)) {
+        for (struct op *op = batch->first; op; op = op->next)
+            op->why = none;
+        return;
+    }
+    struct fault why;
+    judge(w, filled, &why);
+    db_rollback(&w->db);
+    w->ledger = before;
+    retained_undo(&w->retained, first_prune);
+    answer_all(batch, &why);
+    if (why.code == REFUSE_DISK_FULL)
+        db_checkpoint(&w->db, DB_PASSIVE); /* the write-ahead log can then be used again */
+    db_forget_error(&w->db);
+}
+
+static void refuse_all(struct op_list *batch)
+{
+    struct fault why;
+    fail(&why, REFUSE_UNKNOWN_OUTCOME, "the log is to be opened again");
+    answer_all(batch, &why);
+}
+
+/* Takes the backups out of the batch. */
+static void sort_out(struct writer *w, struct op_list *all, struct op_list *batch)
+{
+    op_list_init(batch);
+    for (struct op *op; (op = op_list_take(all));)
+        if (op->kind == OP_BACKUP)
+            copier_add(&w->copier, op);
+        else
+            op_list_add(batch, op);
+}
+
+static void work(struct writer *w, struct op_list *all)
+{
+    struct op_list batch;
+    sort_out(w, all, &batch);
+    if (!batch.first)
+        return;
+    if (atomic_load(&w->broken))
+        refuse_all(&batch);
+    else
+        transact(w, &batch);
+    outbox_put(w->outbox, &batch);
+}
+
+static void back_up(struct writer *w)
+{
+    struct op_list done;
+    op_list_init(&done);
+    if (copier_is_busy(&w->copier))
+        copier_slice(&w->copier, &done);
+    outbox_put(w->outbox, &done);
+}
+
+/* An error of the disk here is as bad as one at a commit; a full disk only delays it. */
+static void checkpoint(struct writer *w, enum db_checkpoint how)
+{
+    if (!db_checkpoint(&w->db, how)) {
+        struct fault why;
+        judge(w, false, &why);
+        db_forget_error(&w->db);
+    }
+    w->wal_tried = w->db.wal_bytes;
+}
+
+static void checkpoint_if_due(struct writer *w)
+{
+    uint64_t size = w->db.wal_bytes;
+    if (size < w->wal_tried)
+        w->wal_tried = 0;
+    if (size >= w->wal_tried + WAL_FORCED)
+        checkpoint(w, DB_RESTART);
+    else if (size >= w->wal_tried + WAL_IDLE && lane_is_empty(&w->lane))
+        checkpoint(w, DB_PASSIVE);
+}
+
+static void look_for_others(struct writer *w)
+{
+    Msec now = clock_mono();
+    if (now < w->next_look)
+        return;
+    w->next_look = now + LOOK_EACH;
+    uint64_t version = db_number(&w->db, QUERY_DATA_VERSION);
+    db_forget_error(&w->db);
+    if (version != w->data_version)
+        log_error("foreign_writer", kz("file", "journal.db"),
+                  kz("detail", "another program has written to it"));
+    w->data_version = version;
+}
+
+static void stop(struct writer *w)
+{
+    struct op_list done;
+    op_list_init(&done);
+    copier_fini(&w->copier, &done);
+    outbox_put(w->outbox, &done);
+    if (atomic_load(&w->broken))
+        db_keep_log(&w->db);
+    else
+        checkpoint(w, DB_TRUNCATE);
+}
+
+static Msec next_turn(const struct writer *w)
+{
+    bool has_more = copier_is_busy(&w->copier) && !atomic_load(&w->broken);
+    return has_more ? 0 : w->next_look;
+}
+
+void *writer_run(void *writer)
+{
+    struct writer *w = writer;
+    struct op_list batch;
+    op_list_init(&batch);
+    w->data_version = db_number(&w->db, QUERY_DATA_VERSION);
+    w->next_look = clock_mono() + LOOK_EACH;
+    while (lane_take(&w->lane, &batch, BATCH_OPS, BATCH_BYTES, next_turn(w))) {
+        work(w, &batch);
+        if (!atomic_load(&w->broken)) {
+            back_up(w);
+            checkpoint_if_due(w);
+        }
+        look_for_others(w);
+    }
+    stop(w);
+    return NULL;
+}

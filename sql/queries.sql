@@ -1,0 +1,159 @@
+-- Every statement that the hub runs on journal.db, by name: scripts/sql2c makes a table of them.
+-- Each ends with a semicolon.
+
+-- transactions
+
+-- name: begin_write
+BEGIN IMMEDIATE;
+-- name: begin_read
+BEGIN;
+-- name: commit
+COMMIT;
+-- name: rollback
+ROLLBACK;
+
+-- opening
+
+-- name: application_id
+PRAGMA application_id;
+-- name: version
+PRAGMA user_version;
+-- name: table_count
+SELECT count(*) FROM sqlite_schema;
+-- name: use_wal
+PRAGMA journal_mode = WAL;
+-- name: count_rest
+UPDATE channel
+   SET count = count + rest.n, bytes = bytes + rest.size, last = max(last, rest.last),
+       oldest = iif(oldest > 0, oldest, rest.oldest)
+  FROM (SELECT channel, count(*) AS n, sum(size) AS size, max(position) AS last,
+               min(time) AS oldest
+          FROM event NOT INDEXED
+         WHERE position > (SELECT counted FROM meta)
+         GROUP BY channel) AS rest
+ WHERE channel.row = rest.channel;
+-- name: last_position
+SELECT position FROM event ORDER BY position DESC LIMIT 1;
+-- name: epochs
+SELECT name, first, opened, reason FROM epoch ORDER BY number;
+-- name: add_epoch
+INSERT INTO epoch (name, first, opened, reason) VALUES (?1, ?2, ?3, ?4);
+-- name: drop_epochs
+DELETE FROM epoch WHERE number <= (SELECT max(number) FROM epoch) - ?1;
+-- name: channels
+SELECT row, name, max(last, floor), floor, count, bytes, iif(count > 0, oldest, 0) FROM channel;
+
+-- the log as a whole
+
+-- name: meta
+SELECT head, time, counted, floor, forgotten, forgotten_time, keys, restored FROM meta;
+-- name: set_meta
+UPDATE meta SET head = ?1, time = ?2, counted = ?3, floor = ?4, forgotten = ?5,
+       forgotten_time = ?6, keys = ?7, restored = ?8;
+-- name: mark_restored
+UPDATE meta SET restored = 1;
+-- name: data_version
+PRAGMA data_version;
+
+-- appending
+
+-- name: add_channel
+INSERT INTO channel (row, name, floor, floor_time) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (row) DO NOTHING;
+-- name: append_event
+INSERT INTO event (position, channel, time, size, flags, expires, name, user, exclude, recipient, data)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+-- name: find_key
+SELECT print_a, print_b, first, n, time, answers FROM idempotency
+ WHERE user = ?1 AND key = ?2 AND time > ?3;
+-- name: add_key
+INSERT INTO idempotency (user, key, print_a, print_b, first, n, time, answers)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (user, key) DO NOTHING;
+-- name: drop_key
+DELETE FROM idempotency WHERE user = ?1 AND key = ?2;
+-- name: expire_keys
+DELETE FROM idempotency
+ WHERE number IN (SELECT number
+                    FROM (SELECT number, time FROM idempotency ORDER BY number LIMIT ?2)
+                   WHERE time <= ?1);
+
+-- taking away
+
+-- name: oldest_events
+SELECT position, time, size FROM event WHERE channel = ?1 ORDER BY position;
+-- name: delete_events
+DELETE FROM event WHERE channel = ?1 AND position <= ?2;
+-- name: raise_floor
+UPDATE channel SET floor = ?2, floor_time = ?3, count = count - ?4, bytes = bytes - ?5, oldest = ?6
+ WHERE row = ?1;
+-- name: floor
+SELECT floor FROM channel WHERE row = ?1;
+-- name: note_channel
+UPDATE channel SET count = ?2, bytes = ?3, last = max(last, ?4), oldest = ?5 WHERE row = ?1;
+-- name: uncount
+UPDATE channel SET count = count - ?2, bytes = bytes - ?3 WHERE row = ?1;
+-- name: forget_channel
+DELETE FROM channel
+ WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM event WHERE channel = ?1)
+RETURNING max(last, floor), floor_time;
+
+-- reading
+
+-- name: channel_by_name
+SELECT row, floor, floor_time FROM channel WHERE name = ?1;
+-- name: channels_from_name
+SELECT name, row, floor, floor_time FROM channel WHERE name >= ?1 ORDER BY name;
+-- name: highest_floors
+SELECT name, floor, floor_time FROM channel WHERE floor > ?1 AND floor > 0
+ ORDER BY floor DESC LIMIT ?2;
+-- name: positions_rising
+SELECT position FROM event WHERE channel = ?1 AND position > ?2 AND position <= ?3
+ ORDER BY position;
+-- name: positions_falling
+SELECT position FROM event WHERE channel = ?1 AND position > ?2 AND position <= ?3
+ ORDER BY position DESC;
+-- name: living_falling
+SELECT position FROM event
+ WHERE channel = ?1 AND position > ?2 AND position <= ?3 AND (expires IS NULL OR expires > ?4)
+ ORDER BY position DESC;
+-- name: event
+SELECT e.position, c.name, e.time, e.size, e.flags, e.expires, e.name, e.user, e.exclude,
+       e.recipient, e.data
+  FROM event e CROSS JOIN channel c ON c.row = e.channel
+ WHERE e.position = ?1;
+-- name: events_rising
+SELECT e.position, c.name, e.time, e.size, e.flags, e.expires, e.name, e.user, e.exclude,
+       e.recipient, e.data
+  FROM event e CROSS JOIN channel c ON c.row = e.channel
+ WHERE e.position > ?1 AND e.position <= ?2
+ ORDER BY e.position;
+-- name: events_falling
+SELECT e.position, c.name, e.time, e.size, e.flags, e.expires, e.name, e.user, e.exclude,
+       e.recipient, e.data
+  FROM event e CROSS JOIN channel c ON c.row = e.channel
+ WHERE e.position > ?1 AND e.position <= ?2
+ ORDER BY e.position DESC;
+-- name: first_after
+SELECT position, time FROM event WHERE position > ?1 ORDER BY position LIMIT 1;
+
+-- checking: a line for each thing that should not be
+
+-- name: integrity
+PRAGMA integrity_check;
+-- name: contradictions
+SELECT 'event ' || position || ' has no channel' FROM event
+ WHERE channel NOT IN (SELECT row FROM channel)
+UNION ALL
+SELECT 'event ' || position || ' lies above the head' FROM event
+ WHERE position > (SELECT head FROM meta)
+UNION ALL
+SELECT 'channel ' || name || ' has an event at or below its floor' FROM channel
+ WHERE floor >= (SELECT min(position) FROM event WHERE channel = channel.row)
+UNION ALL
+SELECT 'meta.floor lies below the floor of a channel' FROM meta
+ WHERE floor < (SELECT max(floor) FROM channel)
+UNION ALL
+SELECT 'meta.keys is not the number of rows in idempotency' FROM meta
+ WHERE keys <> (SELECT count(*) FROM idempotency)
+ LIMIT 100;
