@@ -10,7 +10,7 @@ const rows = new Map();            // id of an event -> its row
 let source = null;                 // the EventSource, null while broken
 let clientId = null;
 let cursor = null;                 // the id of the last event that came
-let away = null;                   // while behind: the position that `connected` says is still old
+let joined = 0;                    // when a resumed stream began: what is older comes from the log
 let count = 0;
 
 // What is seen
@@ -79,7 +79,6 @@ function connect() {
         query.append('channel', channel);
     if (cursor)
         query.set('last_event_id', cursor);
-    away = cursor && Date.now();
     state('connecting');
     source = new EventSource(`${MOUNT}?${query}`);
     source.addEventListener('connected', onConnected);
@@ -92,10 +91,8 @@ function connect() {
         // CLOSED: the answer was a refusal, and EventSource does not try again.
         if (source?.readyState === EventSource.CLOSED)
             state('refused', 'refused: reload to try again');
-        else if (source) {
-            away ??= Date.now();
+        else if (source)
             state('connecting', 'cut off, connecting again');
-        }
     });
     at('break').textContent = 'Break the connection';
     at('five').hidden = true;
@@ -115,6 +112,7 @@ function disconnect() {
 function onConnected(event) {
     const hello = JSON.parse(event.data);
     clientId = hello.clientId;
+    joined = cursor ? Date.now() : 0;
     cursor = event.lastEventId || hello.cursor || cursor;
     state('live');
     facts();
@@ -122,8 +120,7 @@ function onConnected(event) {
 
 function onEvent(event) {
     const { id, channel, data, time } = JSON.parse(event.data);
-    // Older than this connection: it comes from the log.
-    const replayed = away && time < away;
+    const replayed = time < joined;        // a clock that is wrong only marks wrongly
     const missed = id && rows.get(id);
     count += 1;
     cursor = event.lastEventId || cursor;
