@@ -57,7 +57,7 @@ $(foreach part,base wire hub cli fcgi test,$(eval $(call archive,$(part))))
 $(BUILD)/belfryd: $(BUILD)/hub/main.o $(call lib,hub wire base)
 $(BUILD)/belfry-fcgi: $(BUILD)/fcgi/main.o $(call lib,fcgi wire base)
 $(BUILD)/belfry: $(BUILD)/hub/cli/main.o $(call lib,cli wire base)
-$(BUILD)/pages: $(BUILD)/scripts/pages.o $(call lib,base)
+$(BUILD)/pages: $(BUILD)/scripts/pages.o $(call lib,wire base)
 link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) \
        -Wl,--end-group
 $(PROGRAMS) $(BUILD)/pages:
@@ -90,7 +90,7 @@ $(PAGES): $(BUILD)/pages
 part    = $(if $(filter base/%,$(1)),,$(if $(filter wire/%,$(1)),wire,$(if $(filter cli/%,$(1)),cli \
           wire,$(if $(wildcard hub/$(1)),hub wire,$(if $(wildcard fcgi/$(1)),fcgi wire,$(EVERY))))))
 EVERY   = $(if $(HELPERS),test) hub cli fcgi wire
-parts   = $(sort base $(foreach h,$(shell sed -n 's/^\#include "\([^"]*\)".*/\1/p' $(1)),$(call part,$(h))))
+parts   = $(sort base wire $(foreach h,$(shell sed -n 's/^\#include "\([^"]*\)".*/\1/p' $(1)),$(call part,$(h))))
 define test
 $(1): $(1).o $$(call lib,$$(call parts,$(patsubst $(BUILD)/%,%.c,$(1))))
 endef

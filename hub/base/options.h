@@ -38,13 +38,14 @@ struct options {
     size_t section_count;
     int argc; /* what was left of the command line: operands */
     char **argv;
-    bool check_config, print_manual, help, version; /* asked for on the command line */
+    /* Asked for on the command line. All but check_config leave the file unread. */
+    bool check_config, print_config, print_manual, help, version;
 };
 
 /* Defaults, then the file (--config FILE, BELFRY_CONFIG, /etc/belfry/belfry.conf where it is), then
  * BELFRY_NAME, then --name VALUE or --name=VALUE. Options of other programs are accepted in the
  * file and the environment, not as flags. False: `why` has file, line, option and range. Flags are
- * read up to the first operand. */
+ * read up to the first operand. After false nothing is left to clean up. */
 MUST_USE bool options_load(struct options *o, enum program program, int argc, char **argv,
                            struct fault *why);
 void options_fini(struct options *o);
@@ -52,10 +53,16 @@ void options_fini(struct options *o);
 /* The [channel] section that matches first, else [log]. */
 struct retention options_retention(const struct options *o, Str channel);
 
+/* Does what --help, --version, --print-config, --print-manual and --check-config ask for; false
+ * where nothing was asked. `usage` begins the help. */
+bool options_answer(const struct options *o, FILE *out, enum program program, const char *usage);
+
 void options_print_help(FILE *out, enum program program);
 /* A complete belfry.conf, every option commented out at its default, with help and range. */
 void options_print_config(FILE *out);
 /* The OPTIONS section of a manual page, in mdoc(7). */
 void options_print_mdoc(FILE *out, enum program program);
+/* All options, section by section, for belfry.conf(5). */
+void options_print_conf_mdoc(FILE *out);
 
 #endif

@@ -1,0 +1,298 @@
+#include "base/options.h"
+
+#include "base/buf.h"
+#include "base/config.h"
+#include "base/options_table.h"
+#include "wire/names.h"
+#include "wire/refusal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONFIG_FILE   "/etc/belfry/belfry.conf"
+#define SECTIONS_MAX  1000
+#define PLACE         160
+#define CHANNEL_SPACE STR("channel ")
+
+extern char **environ;
+
+struct channel_section {
+    char *pattern;
+    struct retention is, has; /* has: 1 where the file gives it */
+};
+
+/* What options_load is about. */
+struct load {
+    struct options *o;
+    enum program program;
+    bool is_given[128]; /* by row: the file had it */
+    const char *config;
+    struct fault *why;
+};
+
+static void *member(struct options *o, const struct option_row *row)
+{
+    return (char *)o + row->at;
+}
+
+static void set_defaults(struct options *o)
+{
+    struct fault why = {0};
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        bool ok = option_set(row, "options.def", str_of(row->value), member(o, row), &why);
+        assert(ok);
+    }
+}
+
+/* The part of a retention that [channel] may give, or NULL. */
+static uint64_t *retention_part(struct retention *r, Str name)
+{
+    if (str_eq(name, STR("keep")))
+        return &r->keep;
+    if (str_eq(name, STR("age")))
+        return &r->age;
+    return str_eq(name, STR("bytes")) ? &r->bytes : NULL;
+}
+
+static struct channel_section *find_section(struct options *o, Str pattern)
+{
+    for (size_t i = 0; i < o->section_count; i++)
+        if (str_eq(pattern, str_of(o->sections[i].pattern)))
+            return &o->sections[i];
+    return NULL;
+}
+
+static struct channel_section *add_section(struct options *o, Str pattern, const char *place,
+                                           struct fault *why)
+{
+    struct fault detail = {0};
+    if (!pattern_is_valid(pattern, "pattern", &detail)) {
+        fail(why, REFUSE_CONFIG, "%.90s: [channel]: %.130s", place, detail.text);
+        return NULL;
+    }
+    if (o->section_count == SECTIONS_MAX) {
+        fail(why, REFUSE_CONFIG, "%s: more than %d [channel] sections", place, SECTIONS_MAX);
+        return NULL;
+    }
+    o->sections = must_realloc(o->sections, (o->section_count + 1) * sizeof *o->sections);
+    struct channel_section *s = &o->sections[o->section_count++];
+    *s = (struct channel_section){.pattern = str_dup(pattern)};
+    return s;
+}
+
+static bool take_retention(struct load *l, const char *place, const struct config_entry *entry)
+{
+    Str pattern = str_trim(str_skip(entry->section, CHANNEL_SPACE.len));
+    struct channel_section *s = find_section(l->o, pattern);
+    if (!s)
+        s = add_section(l->o, pattern, place, l->why);
+    if (!s)
+        return false;
+    uint64_t *value = retention_part(&s->is, entry->name);
+    uint64_t *has = retention_part(&s->has, entry->name);
+    if (!value)
+        return fail(l->why, REFUSE_CONFIG, "%s: [channel] takes keep, age and bytes, not %.*s",
+                    place, FMT(entry->name));
+    if ((*has)++)
+        return fail(l->why, REFUSE_CONFIG, "%s: %.*s is given twice%s", place, FMT(entry->name),
+                    entry->is_more ? "; it has one value" : "");
+    return option_set(option_find(entry->name), place, entry->value, value, l->why);
+}
+
+/* An indented line goes on with a list between commas. */
+static bool take_more(struct load *l, const char *place, const struct option_row *row, Str value)
+{
+    if (row->kind != KIND_TEXT)
+        return fail(l->why, REFUSE_CONFIG, "%s: %s has one value, no list", place, row->name);
+    char **text = member(l->o, row);
+    Str before = str_trim(str_of(*text));
+    struct buf whole;
+    buf_init(&whole, CONFIG_BYTES);
+    bool is_joined = !before.len || str_ends(before, STR(",")) || str_starts(value, STR(","));
+    buf_put(&whole, before);
+    buf_putz(&whole, is_joined ? "" : ",");
+    buf_put(&whole, value);
+    bool ok = option_set(row, place, buf_str(&whole), text, l->why);
+    buf_fini(&whole);
+    return ok;
+}
+
+static bool take_entry(void *into, const struct config_entry *entry, struct fault *why)
+{
+    struct load *l = into;
+    char place[PLACE];
+    snprintf(place, sizeof place, "%.100s, line %u", entry->file, entry->line);
+    if (str_starts(entry->section, CHANNEL_SPACE))
+        return take_retention(l, place, entry);
+    const struct option_row *row = option_find(entry->name);
+    if (!row || str_find(entry->name, '-') < entry->name.len)
+        return fail(why, REFUSE_CONFIG, "%s: there is no option %.*s", place,
+                    (int)(entry->name.len > 60 ? 60 : entry->name.len), entry->name.p);
+    if (!str_eq(entry->section, str_of(row->section)))
+        return fail(why, REFUSE_CONFIG, "%s: %s belongs in section [%s]", place, row->name,
+                    row->section);
+    if (entry->is_more)
+        return take_more(l, place, row, entry->value);
+    size_t i = (size_t)(row - option_rows);
+    if (l->is_given[i])
+        return fail(why, REFUSE_CONFIG, "%s: %s is given twice", place, row->name);
+    l->is_given[i] = true;
+    return option_set(row, place, entry->value, member(l->o, row), why);
+}
+
+static bool read_file(struct load *l)
+{
+    const char *file = l->config ? l->config : getenv("BELFRY_CONFIG");
+    if (file)
+        return config_read(file, take_entry, l, l->why);
+    return access(CONFIG_FILE, F_OK) != 0 || config_read(CONFIG_FILE, take_entry, l, l->why);
+}
+
+/* Only capitals and underscores make a variable's name. */
+static char lower(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c + ('a' - 'A'));
+    return c == '_' ? c : '?';
+}
+
+/* "BELFRY_MAX_EVENT=64k", from behind the first underscore. */
+static bool take_variable(struct load *l, Str rest)
+{
+    char name[64], place[PLACE];
+    size_t len = str_find(rest, '=');
+    const struct option_row *row = NULL;
+    for (size_t i = 0; i < len && i < sizeof name; i++)
+        name[i] = lower(rest.p[i]);
+    if (len < sizeof name)
+        row = option_find(str_make(name, len));
+    snprintf(place, sizeof place, "environment, BELFRY_%.*s", (int)(len > 60 ? 60 : len), rest.p);
+    if (!row)
+        return fail(l->why, REFUSE_CONFIG, "%s: there is no such option", place);
+    return option_set(row, place, str_skip(rest, len + 1), member(l->o, row), l->why);
+}
+
+static bool read_environment(struct load *l)
+{
+    for (char **v = environ; v && *v; v++) {
+        Str variable = str_of(*v);
+        if (!str_starts(variable, STR("BELFRY_")) || str_starts(variable, STR("BELFRY_CONFIG=")))
+            continue;
+        if (!take_variable(l, str_skip(variable, STR("BELFRY_").len)))
+            return false;
+    }
+    return true;
+}
+
+/* A flag without a value; NULL when `name` is none. */
+static bool *find_question(struct options *o, Str name)
+{
+    const struct {
+        const char *name;
+        bool *asked;
+    } questions[] = {{"help", &o->help},
+                     {"version", &o->version},
+                     {"check-config", &o->check_config},
+                     {"print-config", &o->print_config},
+                     {"print-manual", &o->print_manual}};
+    for (size_t i = 0; i < COUNT_OF(questions); i++)
+        if (str_eq(name, str_of(questions[i].name)))
+            return questions[i].asked;
+    return NULL;
+}
+
+static bool take_flag(struct load *l, Str name, const char *value, bool is_first)
+{
+    char place[PLACE];
+    snprintf(place, sizeof place, "--%.*s", (int)(name.len > 60 ? 60 : name.len), name.p);
+    const struct option_row *row = option_find(name);
+    bool is_config = str_eq(name, STR("config"));
+    if (!is_config && !row)
+        return fail(l->why, REFUSE_CONFIG, "%s: there is no such option", place);
+    if (row && !(row->programs & (int)l->program))
+        return fail(l->why, REFUSE_CONFIG, "%s: not an option of this program", place);
+    if (!value)
+        return fail(l->why, REFUSE_CONFIG, "%s: needs a value", place);
+    if (is_config)
+        l->config = value;
+    if (is_config || is_first)
+        return true;
+    return option_set(row, place, str_of(value), member(l->o, row), l->why);
+}
+
+/* Walks the flags: first for what stands above the file (--config, --help and the like), then for
+ * the values that stand above the environment. */
+static bool read_flags(struct load *l, int argc, char **argv, bool is_first)
+{
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        }
+        Str word = strcmp(argv[i], "-h") == 0 ? STR("--help") : str_of(argv[i]);
+        if (!str_starts(word, STR("--")))
+            return fail(l->why, REFUSE_CONFIG, "%.60s: there is no such option", argv[i]);
+        word = str_skip(word, 2);
+        size_t equals = str_find(word, '=');
+        bool *asked = find_question(l->o, word);
+        if (asked)
+            *asked = true;
+        else if (!take_flag(l, str_make(word.p, equals),
+                            equals < word.len ? word.p + equals + 1
+                            : i + 1 < argc    ? argv[++i]
+                                              : NULL,
+                            is_first))
+            return false;
+    }
+    l->o->argc = argc - i;
+    l->o->argv = argv + i;
+    return true;
+}
+
+static bool is_asked(const struct options *o)
+{
+    return o->help || o->version || o->print_config || o->print_manual;
+}
+
+bool options_load(struct options *o, enum program program, int argc, char **argv, struct fault *why)
+{
+    struct load l = {.o = o, .program = program, .why = why};
+    assert(option_count <= COUNT_OF(l.is_given));
+    *o = (struct options){0};
+    set_defaults(o);
+    if (read_flags(&l, argc, argv, true) &&
+        (is_asked(o) ||
+         (read_file(&l) && read_environment(&l) && read_flags(&l, argc, argv, false))))
+        return true;
+    options_fini(o);
+    return false;
+}
+
+void options_fini(struct options *o)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (option_rows[i].kind == KIND_TEXT || option_rows[i].kind == KIND_PATH)
+            free(*(char **)member(o, &option_rows[i]));
+    for (size_t i = 0; i < o->section_count; i++)
+        free(o->sections[i].pattern);
+    free(o->sections);
+    *o = (struct options){0};
+}
+
+struct retention options_retention(const struct options *o, Str channel)
+{
+    struct retention r = {o->keep, o->age, o->bytes};
+    for (size_t i = 0; i < o->section_count; i++) {
+        const struct channel_section *s = &o->sections[i];
+        if (!pattern_matches(str_of(s->pattern), channel))
+            continue;
+        r.keep = s->has.keep ? s->is.keep : r.keep;
+        r.age = s->has.age ? s->is.age : r.age;
+        r.bytes = s->has.bytes ? s->is.bytes : r.bytes;
+        break;
+    }
+    return r;
+}
