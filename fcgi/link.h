@@ -29,6 +29,7 @@ void link_on_message(struct link *l, Str header, Str body, Msec now);
 void link_tick(struct link *l, Msec now); /* at least four times a second */
 void link_goodbye(struct link *l);
 
+Str link_name(const struct link *l);
 bool link_is_up(const struct link *l);       /* welcomed, and heard of within 3 s */
 bool link_is_writable(const struct link *l); /* up, and the log takes publishes */
 bool link_is_rejected(const struct link *l, struct fault *why); /* protocol version */
@@ -40,8 +41,9 @@ void link_set_wall(struct link *l, Msec wall);
 enum link_patience {
     LINK_ALWAYS, /* waits, and is asked again after each HELLO: OPEN, FETCH of a stream */
     LINK_BRIEF,  /* waits hub_wait, at most max_waiting of them, then HUB_AWAY; asked again */
-    LINK_ONCE,   /* as BRIEF, but once it was sent and the link breaks, or publish_timeout passes:
-                  * UNKNOWN_OUTCOME. PUBLISH without a key */
+    LINK_ONCE,   /* as BRIEF, but once it was sent and the link breaks: UNKNOWN_OUTCOME. PUBLISH
+                  * without a key. Any PUBLISH is of unknown outcome publish_timeout after it was
+                  * first sent */
 };
 
 struct link_request;
@@ -50,11 +52,13 @@ struct link_request;
 typedef void link_answer(void *owner, Str body, const struct fault *why);
 
 /* The body is packed already, without its first field: every request begins with `ref`, and the
- * link puts that in front. Takes the buffer's memory. More than 4,096 publishes or 16 MiB in flight: OVERLOAD (through
- * `answer`). */
+ * link puts that in front. Takes the buffer's memory. More than 4,096 publishes or 16 MiB in
+ * flight: OVERLOAD (through `answer`). */
 struct link_request *link_ask(struct link *l, enum verb verb, struct buf *body,
                               enum link_patience patience, link_answer *answer, void *owner);
 void link_cancel(struct link *l, struct link_request *r); /* `answer` is not called any more */
+/* The hub may be at work on it: it was sent on this link, and not answered yet. */
+bool link_is_asked(const struct link_request *r);
 
 /* Messages without an answer: CLOSE, LEAVE. Dropped while the link is down: HELLO says it all. */
 void link_tell(struct link *l, enum verb verb, struct buf *body);

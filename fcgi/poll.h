@@ -7,7 +7,7 @@
 
 #define POLL_BYTES (1024 * 1024) /* an answer ends there, one event at least */
 
-/* `head` precedes the document. */
+/* `head` precedes the document; `limit` is that of the stream's request. */
 struct sink *poll_new(struct outlet *o, Str head, uint32_t limit);
 
 #endif

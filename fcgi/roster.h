@@ -5,6 +5,7 @@
 #define BELFRY_ROSTER_H
 
 #include "link.h"
+#include "wire/event.h"
 
 struct roster;
 
@@ -13,12 +14,22 @@ void roster_free(struct roster *r);
 
 /* Once a turn after all input: writes what is due, then frees what was closed. */
 void roster_flush(struct roster *r, Msec now);
+/* When roster_flush wants to be called: now; later, where many streams were written to just now and
+ * what comes meanwhile shall leave with one write each; 0: nothing is due. A loop that flushes in
+ * every turn is right, too, and slower when it is busy. */
+Msec roster_next_flush(const struct roster *r, Msec now);
 /* At least four times a second: heartbeats, slow streams, lingering subscriptions, held starts. */
 void roster_tick(struct roster *r, Msec now);
 /* bye(drain) to every stream, spread so that `left` ms remain; true when none is left. */
 bool roster_drain(struct roster *r, Msec now, Msec left);
 size_t roster_streams(const struct roster *r);
-/* What `belfry streams` shows of them: items of a JSON array, in pieces (ASK, TOLD). */
+struct roster_counts {
+    uint64_t opened, closed; /* streams and polls */
+    uint64_t deliveries;     /* events written to streams */
+    uint64_t slices;         /* of replays asked of the hub */
+    uint64_t gaps, slow;     /* said; streams that did not read */
+};
+const struct roster_counts *roster_counts(const struct roster *r);
 
 /* From the link. */
 void roster_on_welcome(struct roster *r, const struct msg_welcome *m);
@@ -28,7 +39,8 @@ void roster_on_through(struct roster *r, Cursor through);
 /* Fills the answer's code, detail, channels (list; `channels` is the memory for it) and at. */
 void roster_on_add(struct roster *r, const struct msg_add *m, struct msg_added *answer,
                    struct buf *channels);
-bool roster_put_streams(struct roster *r, struct buf *json, size_t *from); /* false: no more */
+/* What `belfry streams` shows of them: items of a JSON array, in pieces. False: no more. */
+bool roster_put_streams(struct roster *r, struct buf *json, size_t *from);
 /* For HELLO: where it is, its subscriptions, its clients; and whether the link lost something
  * (a `prev` that does not fit), in which case the link says HELLO again. */
 Cursor roster_at(const struct roster *r);

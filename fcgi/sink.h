@@ -18,7 +18,7 @@ struct connected {
     Str user;     /* empty: null */
     Str channels; /* list of names */
     Cursor cursor;
-    bool has_id;  /* false with last=: the browser shall ask with last= again */
+    bool has_id; /* false with last=: the browser shall ask with last= again */
     bool resumed;
     unsigned ping; /* seconds */
 };
@@ -38,24 +38,28 @@ struct sink_ops {
     /* Each returns whether more may be written at once; false: stream_on_writable comes. */
     bool (*connected)(struct sink *s, const struct connected *c);
     bool (*gap)(struct sink *s, const struct gap *g);
-    /* `rendered` is what render() made of these events, one after the other, the last of which is
-     * at `last`; without_id: the late addition of a channel. */
+    /* `rendered` is what render() made of these events, one after the other. `last` is the position
+     * of the last that has one; 0: none has (ephemeral events, the late addition of a channel). */
     bool (*events)(struct sink *s, struct chunk *rendered, size_t count, Position last);
     /* The stream has everything up to `through`; none: it is not live, just keep it open. */
     bool (*beat)(struct sink *s, Cursor through);
-    /* Nothing more follows for now: a poll with something to say is answered. */
+    /* Nothing more follows for now, the stream is at `at`. False: that was the answer of a poll
+     * that had something to say, and its end. */
     bool (*idle)(struct sink *s, Cursor at, bool more);
-    /* Says goodbye and ends the answer. The sink is freed by this. */
+    /* Says goodbye and ends the answer; a poll answers with what it has, be it nothing. Only when
+     * it may be written to. Frees the sink. */
     void (*bye)(struct sink *s, enum bye reason);
     /* Ends without a word: a browser that went, or one that does not read (abort). Frees it. */
     void (*close)(struct sink *s, bool abort);
-    /* One event in the sink's form, appended. */
+    /* One event in the sink's form, appended. The same for all sinks of a form. */
     void (*render)(struct buf *out, const struct event *e, bool without_id);
 };
 
 struct sink {
     const struct sink_ops *ops;
     struct stream *stream; /* set by stream_open */
+    bool is_full;          /* its maker wrote into it already: stream_on_writable comes */
+    bool is_gone;          /* the browser went before there was a stream */
 };
 
 #endif

@@ -1,0 +1,164 @@
+#include "poll.h"
+
+#include "render.h"
+#include "stream.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct poll {
+    struct sink sink; /* first */
+    struct outlet *outlet; /* NULL: answered, or the browser went */
+    struct buf head;
+    struct buf events; /* rendered objects, a comma before each */
+    struct buf gap;    /* the object; empty: none */
+    struct buf client;
+    Cursor at;
+    bool more;
+    size_t count, limit;
+};
+
+/* The stream keeps to POLL_BYTES; this is only the end of all patience. */
+enum { ANSWER_MAX = 64 * 1024 * 1024 };
+
+static struct poll *poll_of(struct sink *s)
+{
+    return (struct poll *)(void *)s;
+}
+
+static bool on_connected(struct sink *s, const struct connected *c)
+{
+    struct poll *p = poll_of(s);
+    p->at = c->cursor;
+    buf_clear(&p->client);
+    buf_put(&p->client, c->client);
+    return true;
+}
+
+static bool on_gap(struct sink *s, const struct gap *g)
+{
+    struct poll *p = poll_of(s);
+    if (!p->gap.len)
+        render_gap(&p->gap, g);
+    return true;
+}
+
+static bool on_events(struct sink *s, struct chunk *rendered, size_t count, Position last)
+{
+    (void)last;
+    struct poll *p = poll_of(s);
+    p->count += count;
+    assert(p->count <= p->limit);
+    buf_put(&p->events, chunk_bytes(rendered));
+    return true;
+}
+
+static bool on_beat(struct sink *s, Cursor through)
+{
+    (void)s;
+    (void)through;
+    return true; /* a poll says nothing before its answer */
+}
+
+static void answer(struct poll *p)
+{
+    struct outlet *o = p->outlet;
+    if (!o)
+        return;
+    struct buf b;
+    buf_init(&b, ANSWER_MAX);
+    buf_put(&b, buf_str(&p->head));
+    render_cursor(&b, "{\"cursor\":", p->at);
+    render_text(&b, ",\"clientId\":", buf_str(&p->client));
+    buf_put(&b, STR(",\"gap\":"));
+    buf_put(&b, p->gap.len ? buf_str(&p->gap) : STR("null"));
+    buf_printf(&b, ",\"more\":%s,\"events\":[", p->more ? "true" : "false");
+    buf_put(&b, str_skip(buf_str(&p->events), 1));
+    buf_put(&b, STR("]}"));
+    struct chunk *c = chunk_take(&b);
+    o->ops->write(o, c);
+    chunk_unref(c);
+    if (p->outlet)
+        o->ops->finish(o);
+    p->outlet = NULL;
+}
+
+static bool on_idle(struct sink *s, Cursor at, bool more)
+{
+    struct poll *p = poll_of(s);
+    p->at = at;
+    p->more = more;
+    if (!p->events.len && !p->gap.len)
+        return true;
+    answer(p);
+    return false;
+}
+
+static void poll_free(struct poll *p)
+{
+    buf_fini(&p->head);
+    buf_fini(&p->events);
+    buf_fini(&p->gap);
+    buf_fini(&p->client);
+    free(p);
+}
+
+static void on_bye(struct sink *s, enum bye reason)
+{
+    (void)reason;
+    answer(poll_of(s));
+    poll_free(poll_of(s));
+}
+
+static void on_close(struct sink *s, bool abort)
+{
+    struct outlet *o = poll_of(s)->outlet;
+    if (o && abort)
+        o->ops->abort(o);
+    else if (o)
+        o->ops->finish(o);
+    poll_free(poll_of(s));
+}
+
+static void render(struct buf *out, const struct event *e, bool without_id)
+{
+    (void)without_id; /* an object has its id in it */
+    buf_putc(out, ',');
+    render_object(out, e);
+}
+
+static const struct sink_ops poll_ops = {
+    FORM_JSON, on_connected, on_gap, on_events, on_beat, on_idle, on_bye, on_close, render,
+};
+
+static void on_writable(void *owner)
+{
+    (void)owner; /* written once, all of it */
+}
+
+static void on_gone(void *owner)
+{
+    struct poll *p = owner;
+    p->outlet = NULL;
+    p->sink.is_gone = true;
+    if (p->sink.stream)
+        stream_close(p->sink.stream);
+}
+
+static const struct outlet_owner_ops owner_ops = {on_writable, on_gone};
+
+struct sink *poll_new(struct outlet *o, Str head, uint32_t limit)
+{
+    struct poll *p = must_alloc(sizeof *p);
+    p->sink.ops = &poll_ops;
+    p->outlet = o;
+    p->limit = limit;
+    o->owner_ops = &owner_ops;
+    o->owner = p;
+    buf_init(&p->head, ANSWER_MAX);
+    buf_init(&p->events, ANSWER_MAX);
+    buf_init(&p->gap, ANSWER_MAX);
+    buf_init(&p->client, ANSWER_MAX);
+    buf_put(&p->head, head);
+    return &p->sink;
+}
