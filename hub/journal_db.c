@@ -261,7 +261,8 @@ void db_keep_log(struct db *db)
 
 void db_interrupt(struct db *db)
 {
-    sqlite3_interrupt(db->handle);
+    if (db->handle)
+        sqlite3_interrupt(db->handle);
 }
 
 const char *db_library_version(void)

@@ -10,7 +10,7 @@ enum {
     HIGHEST_FLOORS = 1024,
 };
 
-static void raise(struct scope_item *item, Position floor, Msec time)
+static void raise_item(struct scope_item *item, Position floor, Msec time)
 {
     if (item->floor >= floor)
         return;
@@ -35,9 +35,9 @@ static void resolve_name(struct scope *s, struct scope_item *item)
     bind_text(q, 1, item->name);
     if (db_row(s->db, q)) {
         add_row(s, column_number(q, 0));
-        raise(item, column_number(q, 1), column_number(q, 2));
+        raise_item(item, column_number(q, 1), column_number(q, 2));
     } else {
-        raise(item, s->ledger.forgotten, s->ledger.forgotten_time);
+        raise_item(item, s->ledger.forgotten, s->ledger.forgotten_time);
     }
     db_end(q);
 }
@@ -55,7 +55,7 @@ static bool walk_pattern(struct scope *s, struct scope_item *item, size_t most, 
         if (!str_starts(name, stem))
             break;
         if (pattern_matches(item->name, name)) {
-            raise(item, column_number(q, 2), column_number(q, 3));
+            raise_item(item, column_number(q, 2), column_number(q, 3));
             if (with_rows) {
                 add_row(s, column_number(q, 1));
                 s->expanded++;
@@ -82,7 +82,7 @@ static void find_wide_floor(struct scope *s, struct scope_item *item, Position a
         n++;
         found = pattern_matches(item->name, column_text(q, 0));
         if (found)
-            raise(item, column_number(q, 1), column_number(q, 2));
+            raise_item(item, column_number(q, 1), column_number(q, 2));
     }
     db_end(q);
     if (!found && n == HIGHEST_FLOORS)
@@ -91,7 +91,7 @@ static void find_wide_floor(struct scope *s, struct scope_item *item, Position a
 
 static void resolve_pattern(struct scope *s, struct scope_item *item, Position after)
 {
-    raise(item, s->ledger.forgotten, s->ledger.forgotten_time);
+    raise_item(item, s->ledger.forgotten, s->ledger.forgotten_time);
     if (!s->is_wide && walk_pattern(s, item, FEW_LOOKED_AT, true))
         return;
     s->is_wide = true;

@@ -24,8 +24,9 @@ SELECT count(*) FROM sqlite_schema;
 PRAGMA journal_mode = WAL;
 -- name: count_rest
 UPDATE channel
-   SET count = count + rest.n, bytes = bytes + rest.size, last = max(last, rest.last),
-       oldest = iif(oldest > 0, oldest, rest.oldest)
+   SET count = channel.count + rest.n, bytes = channel.bytes + rest.size,
+       last = max(channel.last, rest.last),
+       oldest = iif(channel.oldest > 0, channel.oldest, rest.oldest)
   FROM (SELECT channel, count(*) AS n, sum(size) AS size, max(position) AS last,
                min(time) AS oldest
           FROM event NOT INDEXED
