@@ -1,0 +1,219 @@
+"""Parts that die, stop and come back: no stream is cut by the hub, nothing is lost or doubled."""
+import json
+import signal
+import subprocess
+
+import pytest
+
+from belfry import ROOT, now, request, until
+from sse import Closed, Stream, numbers
+
+
+def test_kill_9_of_the_hub_cuts_no_stream(hub, site):
+    streams = [Stream(site, channel="a") for _ in range(20)]
+    for stream in streams:
+        stream.connected()
+    site.send("a", {"n": 0})
+    for round_ in range(3):
+        hub.kill()
+        hub.start()
+        began = now()
+        site_ready(site)
+        sent = site.send("a", {"n": 1 + round_})
+        for stream in streams:
+            event = stream.until_event("message", 5)
+            while event.id != sent:
+                event = stream.until_event("message", 5)
+        assert now() - began < 4, "delivery resumes within 2 s of the hub's ready line"
+    for stream in streams:
+        assert not stream.closed
+        stream.quiet(0.05)
+        stream.close()
+
+
+def site_ready(site):
+    until(lambda: site.get("/ready").status == 200)
+
+
+def test_while_the_hub_is_away(hub, site):
+    stream = Stream(site, channel="a")
+    stream.connected()
+    hub.kill()
+    until(lambda: site.get("/ready").status == 503)
+    began = now()
+    answer = site.post("/send", {"channel": "a", "data": 1})
+    answer.problem(503)
+    assert int(answer.headers["Retry-After"]) >= 1 and 1.5 < now() - began < 8
+    assert site.get("/health").status == 200
+    # A new stream is opened, kept alive, and connected when the hub is back.
+    fresh = Stream(site, channel="a", ping=5)
+    assert fresh.status == 200
+    until(lambda: fresh.pump(1) and fresh.comments, 15, "a comment line")
+    assert b"connected" not in fresh.raw
+    hub.start()
+    fresh.connected()
+    sent = site.send("a", {"n": 1})
+    assert stream.next().id == fresh.next().id == sent
+    stream.close()
+    fresh.close()
+
+
+def test_a_publish_waits_for_a_hub_that_comes_back_soon(hub, site):
+    hub.kill()
+    waiting = subprocess.Popen(
+        ["curl", "-sS", "-d", '{"channel":"a","data":{"n":1}}', "-H", "Content-Type: application/json",
+         "-w", " %{http_code}", site.url + "/events/send"], stdout=subprocess.PIPE, text=True)
+    hub.start()
+    answer, _, status = waiting.communicate(timeout=20)[0].rpartition(" ")
+    assert status in ("200", "503"), answer
+    history = site_history(site, "a")
+    assert len(history) == (1 if status == "200" else 0)
+
+
+def site_history(site, channel):
+    site_ready(site)
+    return site.get("/history", channel=channel, limit=1000).json["events"]
+
+
+def test_publishes_over_many_kills_are_once_each(hub, site):
+    """A publisher that repeats with its key, a reader that just stays: all events, once, in order."""
+    with Stream(site, channel="a") as stream:
+        stream.connected()
+        total = 60
+        for n in range(total):
+            if n % 15 == 7:
+                hub.kill()
+                hub.start(wait=False)
+            send = {"channel": "a", "data": {"n": n}, "idempotencyKey": "key-%d" % n}
+            until(lambda: site.post("/send", send).status == 200, 30)
+        assert numbers(stream.take(total)) == list(range(total))
+        assert [e["data"]["n"] for e in site_history(site, "a")] == list(range(total))
+
+
+def test_kill_9_of_the_worker(worker, site):
+    stream = Stream(site, channel="a")
+    stream.connected()
+    sent = [site.send("a", {"n": n}) for n in range(3)]
+    stream.take(3)
+    worker.kill()
+    stream.wait_closed()
+    worker.start()
+    until(lambda: request(site, "GET", "/events/ready").status == 200)
+    sent.append(site.send("a", {"n": 3}))
+    with Stream(site, channel="a", last_id=sent[1]) as back:
+        assert back.connected()["resumed"] is True
+        assert [e.id for e in back.take(2)] == sent[2:]
+
+
+def test_sigterm_of_the_worker_says_bye(worker, site):
+    streams = [Stream(site, channel="a") for _ in range(5)]
+    for stream in streams:
+        stream.connected()
+    worker.program.signal(signal.SIGTERM)
+    for stream in streams:
+        bye = stream.until_event("bye", 15)
+        assert json.loads(bye.data)["reason"] == "drain"
+        stream.wait_closed()
+    assert worker.program.wait() == 0
+
+
+@pytest.mark.options(workers=2)
+def test_a_dead_child_is_replaced(worker, site):
+    def children():
+        found = subprocess.run(["pgrep", "-P", str(worker.pid)], stdout=subprocess.PIPE, text=True,
+                               check=False)
+        return set(map(int, found.stdout.split()))
+    before = until(lambda: children() or None)
+    victim = before.pop()
+    import os
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: victim not in children() and len(children()) >= len(before) + 1)
+    for _ in range(10):
+        with Stream(site, channel="a") as stream:
+            stream.connected()
+
+
+def test_sigterm_of_the_hub_is_clean(hub, site):
+    ids = [site.send("a", {"n": n}) for n in range(20)]
+    assert hub.stop() == 0, hub.log()[-2000:]
+    hub.start()
+    site_ready(site)
+    assert [e["id"] for e in site_history(site, "a")] == ids
+
+
+def test_a_second_hub_is_refused(world, hub, site):
+    from belfry import Hub
+    second = Hub(world).start(wait=False)
+    assert second.program.wait() not in (0, None)
+    site.send("a", 1)
+
+
+def test_a_stopped_hub_is_survived(hub, site):
+    """SIGSTOP and SIGCONT: as long as a machine that swaps."""
+    with Stream(site, channel="a") as stream:
+        stream.connected()
+        hub.program.signal(signal.SIGSTOP)
+        until(lambda: site.get("/ready").status == 503, 15)
+        hub.program.signal(signal.SIGCONT)
+        site_ready(site)
+        sent = site.send("a", {"n": 1})
+        assert stream.next().id == sent
+        assert not stream.closed
+
+
+def test_a_reader_that_reconnects_all_the_time_misses_nothing(hub, site):
+    """Cut at any moment, with a hub that dies meanwhile: exactly once each, by the last id."""
+    total, last, seen = 80, None, []
+    with Stream(site, channel="a") as stream:
+        last = stream.connected()["cursor"]
+    for n in range(total):
+        if n == 40:
+            hub.kill()
+            hub.start()
+            site_ready(site)
+        site.send("a", {"n": n})
+        if n % 4 == 3:
+            with Stream(site, channel="a", last_id=last) as stream:
+                stream.connected()
+                try:
+                    for event in stream.take(1 + n % 3):
+                        seen.append(json.loads(event.data)["n"])
+                        last = event.id
+                except Closed:
+                    pass
+    with Stream(site, channel="a", last_id=last) as stream:
+        stream.connected()
+        seen += numbers(stream.take(total - len(seen)))
+    assert seen == list(range(total))
+
+
+def test_run_survives_kill_9_of_the_hub(tmp_path):
+    """scripts/run itself: ready line, a killed hub is started again, Ctrl-C ends all."""
+    from belfry import World, free_port, clean_environment
+    world, port = World(), free_port()
+    try:
+        run = world.program(ROOT + "/scripts/run", "--port", str(port), "--run", world.folder("r", 0o750),
+                            "--data", world.folder("d"), env=dict(clean_environment(), MAKEFLAGS=""),
+                            ready=r"^ready http://127\.0\.0\.1:%d/$" % port)
+        run.wait_ready(120)
+
+        class At:
+            port_, mount, name = port, "/events", "run"
+        At.port = port
+        with Stream(At, channel="demo") as stream:
+            stream.connected()
+            pid = subprocess.run(["pgrep", "-f", "belfryd --run %s/r" % world.dir], text=True,
+                                 stdout=subprocess.PIPE, check=True).stdout.split()[-1]
+            subprocess.run(["kill", "-9", pid], check=True)
+            run.wait_line("hub ended .* starting it again")
+            send = '{"channel":"demo","data":{"text":"again"},"idempotencyKey":"again"}'
+            until(lambda: request(At, "POST", "/events/send", body=send, headers={
+                "Content-Type": "application/json"}).status == 200, 20)
+            assert json.loads(stream.next(10).data) == {"text": "again"}
+        run.signal(signal.SIGINT)
+        assert run.wait() == 0, run.log()
+        left = subprocess.run(["pgrep", "-f", world.dir + "/r"], text=True, stdout=subprocess.PIPE,
+                              check=False).stdout
+        assert left == "", left
+    finally:
+        world.close()
