@@ -14,6 +14,9 @@
 #undef json_is_true
 #undef json_is_null
 
+#define QUOTED(x)  #x
+#define TEXT_OF(x) QUOTED(x)
+
 enum {
     FLAGS = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL
 };
@@ -90,24 +93,32 @@ static bool walk_brackets(Str s, size_t *at)
     return true;
 }
 
-static bool is_shallow(Str text, struct fault *why)
+static bool refuse_at(Str text, size_t at, struct fault *why, const char *what)
 {
-    size_t at = 0;
-    if (walk_brackets(text, &at))
-        return true;
     size_t line = 1, column = 1;
     for (size_t i = 0; i < at; i++) {
         column = text.p[i] == '\n' ? 1 : column + 1;
         line += text.p[i] == '\n';
     }
-    return fail(why, REFUSE_MALFORMED, "JSON, line %zu, column %zu: more than %d levels", line,
-                column, JSON_DEPTH);
+    return fail(why, REFUSE_MALFORMED, "JSON, line %zu, column %zu: %s", line, column, what);
+}
+
+/* What jansson does not see to: it would follow 2048 levels, and a NUL byte after a number is lost
+ * on it. */
+static bool may_be_read(Str text, struct fault *why)
+{
+    size_t at = str_find(text, '\0');
+    if (at < text.len)
+        return refuse_at(text, at, why, "a NUL byte");
+    if (!walk_brackets(text, &at))
+        return refuse_at(text, at, why, "more than " TEXT_OF(JSON_DEPTH) " levels");
+    return true;
 }
 
 Json *json_parse(Str text, struct fault *why)
 {
     json_error_t error;
-    if (!is_shallow(text, why))
+    if (!may_be_read(text, why))
         return NULL;
     json_t *v = json_loadb(text.len ? text.p : "", text.len, FLAGS, &error);
     if (!v)

@@ -55,7 +55,16 @@ static void what_is_not_json_is_refused(void **state)
         assert_non_null(strstr(why.text, "line 1"));
         assert_non_null(strstr(why.text, "column "));
     }
+}
+
+static void a_nul_byte_is_refused_wherever_it_stands(void **state)
+{
+    (void)state;
     assert_false(json_check(STR("[1]\0"), NULL));
+    assert_false(json_check(STR("[1\0]"), NULL));
+    assert_false(json_check(STR("\0[1]"), NULL));
+    assert_false(json_check(STR("\"\0\""), NULL));
+    assert_false(json_check(STR("{\"a\":1\0,\"b\":2}"), NULL));
 }
 
 static bool has_depth(size_t depth)
@@ -244,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_value_is_a_text),
         cmocka_unit_test(what_is_not_json_is_refused),
+        cmocka_unit_test(a_nul_byte_is_refused_wherever_it_stands),
         cmocka_unit_test(depth_has_a_limit),
         cmocka_unit_test(parts_are_read),
         cmocka_unit_test(what_is_not_there_is_nothing),
