@@ -24,7 +24,8 @@ bool buf_printf(struct buf *b, const char *format, ...) PRINTF(2, 3);
 char *buf_room(struct buf *b, size_t n);
 /* Takes the first n bytes off. */
 void buf_drop(struct buf *b, size_t n);
-/* Hands the memory over (free() it; NULL where nothing was ever put) and leaves the buffer empty. */
+/* Hands the memory over (free() it; NULL where nothing was ever put) and leaves the buffer empty.
+ */
 char *buf_take(struct buf *b, size_t *len);
 
 static inline Str buf_str(const struct buf *b)

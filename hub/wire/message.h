@@ -3,7 +3,8 @@
  * in PROTOCOL.md.
  *
  * On the wire a message is two frames: a header of 16 bytes (version, verb, six of zero, seq), and
- * a body: the fields in their order, a cur as two u64. A str is its length (u32) and its bytes. A list is its items one after the other, each with its length (u32). */
+ * a body: the fields in their order, a cur as two u64. A str is its length (u32) and its bytes. A
+ * list is its items one after the other, each with its length (u32). */
 #ifndef BELFRY_MESSAGE_H
 #define BELFRY_MESSAGE_H
 
@@ -50,7 +51,8 @@ typedef Str msg_str;
 #undef F
 
 /* Appends the body. */
-#define VERB(NAME, type, fields) bool msg_##type##_pack(struct buf *out, const struct msg_##type *m);
+#define VERB(NAME, type, fields)                                                                   \
+    bool msg_##type##_pack(struct buf *out, const struct msg_##type *m);
 #include "wire/message.def"
 #undef VERB
 

@@ -6,7 +6,14 @@
 #include "base/buf.h"
 #include "base/fault.h"
 
-enum socket_kind { SOCKET_ROUTER, SOCKET_DEALER, SOCKET_PULL, SOCKET_PUSH, SOCKET_XPUB, SOCKET_SUB };
+enum socket_kind {
+    SOCKET_ROUTER,
+    SOCKET_DEALER,
+    SOCKET_PULL,
+    SOCKET_PUSH,
+    SOCKET_XPUB,
+    SOCKET_SUB
+};
 
 struct socket_context;
 struct socket;
