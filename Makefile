@@ -85,12 +85,12 @@ $(PAGES): $(BUILD)/pages
 	@mkdir -p $(@D)
 	$(BUILD)/pages $(@F) >$@
 
-# A test is linked with the parts whose headers it includes and all they stand on;
-# a header that is in none of them is a helper's, which may use everything.
-part    = $(if $(filter base/%,$(1)),,$(if $(filter wire/%,$(1)),wire,$(if $(filter cli/%,$(1)),cli \
-          wire,$(if $(wildcard hub/$(1)),hub wire,$(if $(wildcard fcgi/$(1)),fcgi wire,$(EVERY))))))
-EVERY   = $(if $(HELPERS),test) hub cli fcgi wire
-parts   = $(sort base wire $(foreach h,$(shell sed -n 's/^\#include "\([^"]*\)".*/\1/p' $(1)),$(call part,$(h))))
+# A test is linked with the parts whose headers it includes, itself or through a helper beside it.
+part    = $(if $(filter base/%,$(1)),,$(if $(filter wire/%,$(1)),wire,$(if $(filter cli/%,$(1)),cli,\
+          $(if $(wildcard hub/$(1)),hub,$(if $(wildcard fcgi/$(1)),fcgi,$(call helper,$(notdir $(1))))))))
+helper  = $(if $(wildcard tests/unit/$(1)),test $(call parts,$(wildcard tests/unit/$(1:.h=.[hc]))))
+parts   = $(sort base wire $(foreach h,$(filter-out $(notdir $(1:.c=.h)),$(shell sed -n \
+          's/^\#include "\([^"]*\)".*/\1/p' $(1))),$(call part,$(h))))
 define test
 $(1): $(1).o $$(call lib,$$(call parts,$(patsubst $(BUILD)/%,%.c,$(1))))
 endef

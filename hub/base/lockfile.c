@@ -33,7 +33,7 @@ int lockfile_open(const char *path, struct fault *why)
     }
     if (errno == EWOULDBLOCK) {
         read_holder(fd, holder);
-        fail(why, REFUSE_CONFLICT, "%.150s is held by process %s", path, holder);
+        fail(why, REFUSE_CONFIG, "%.150s is held by process %s", path, holder);
     } else
         fail(why, REFUSE_CONFIG, "%.150s: %s", path, strerror(errno));
     close(fd);
