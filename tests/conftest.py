@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "system"))
 
 from belfry import Hub, SERVERS, Server, Worker, World  # noqa: E402
 
