@@ -40,11 +40,9 @@ static bool begin(struct copier *c)
 {
     struct backup *b = c->current;
     struct fault *why = &b->op.why;
-    struct buf part;
-    buf_init(&part, SIZE_MAX / 2);
-    buf_printf(&part, "%s.part", b->path);
-    buf_putc(&part, '\0');
-    c->part = buf_take(&part, NULL);
+    size_t size = strlen(b->path) + sizeof ".part";
+    c->part = must_alloc(size);
+    snprintf(c->part, size, "%s.part", b->path);
     if (access(b->path, F_OK) == 0)
         return fail(why, REFUSE_WRONG_FIELD, "path: %s exists", b->path);
     if (unlink(c->part) != 0 && errno != ENOENT)

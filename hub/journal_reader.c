@@ -20,11 +20,12 @@ void reader_fini(struct reader *r)
     lane_fini(&r->lane);
 }
 
-/* SQLite's own check says `ok`, or has a row for each problem; ours has only those. */
+/* SQLite's own check says `ok`, or has a row for each problem; ours has only those. A file that
+ * cannot be read to the end is a finding too. */
 static void check(struct reader *r, struct check *c)
 {
     static const enum query checks[] = {QUERY_INTEGRITY, QUERY_CONTRADICTIONS};
-    for (size_t i = 0; i < COUNT_OF(checks); i++) {
+    for (size_t i = 0; i < COUNT_OF(checks) && !c->report.len; i++) {
         Statement *s = db_query(&r->db, checks[i]);
         while (db_row(&r->db, s)) {
             Str line = column_text(s, 0);
@@ -32,8 +33,11 @@ static void check(struct reader *r, struct check *c)
                 buf_printf(&c->report, "%.*s\n", FMT(line));
         }
     }
-    if (!c->report.len && db_is_ok(&r->db))
+    if (!db_is_ok(&r->db))
+        buf_printf(&c->report, "%s\n", r->db.text);
+    else if (!c->report.len)
         buf_put(&c->report, STR("ok"));
+    db_forget_error(&r->db);
 }
 
 static void apply(struct reader *r, struct op *op)

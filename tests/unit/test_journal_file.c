@@ -1,0 +1,254 @@
+#include "journal_fixture.h"
+#include "journal_schema.h"
+#include "wire/refusal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { VERSION_AT = 60, APPLICATION_AT = 68 }; /* in the head of the file, four bytes */
+
+static void overwrite(const char *path, off_t at, const char *bytes, size_t n)
+{
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, n, at), n);
+    close(fd);
+}
+
+static void expect_refused(struct fixture *f, int code, const char *word)
+{
+    assert_false(fixture_open(f));
+    assert_int_equal(f->why.code, code);
+    assert_non_null(strstr(f->why.text, word));
+}
+
+/* ---- epochs ---- */
+
+static void every_start_opens_an_epoch(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(f->state.epoch_count, 1);
+    assert_string_equal(fixture_epoch(f)->reason, "fresh");
+    assert_int_equal(fixture_epoch(f)->first, 0);
+    uint64_t first = fixture_epoch(f)->name;
+    fixture_reopen(f); /* nothing was written in the first one but its position 0 is its own */
+    assert_int_equal(fixture_epoch(f)->first, 1);
+    assert_int_equal(fixture_put(f, "news", "x"), 1);
+    assert_int_equal(fixture_put(f, "news", "x"), 2);
+    uint64_t second = fixture_epoch(f)->name;
+    fixture_crash(f);
+    assert_int_equal(f->state.epoch_count, 3);
+    assert_int_equal(f->state.head, 2);
+    assert_int_equal(f->state.epochs[0].name, first);
+    assert_int_equal(f->state.epochs[1].name, second);
+    assert_string_equal(fixture_epoch(f)->reason, "start");
+    assert_int_equal(fixture_epoch(f)->first, 3);
+    assert_int_not_equal(fixture_epoch(f)->name, second);
+    fixture_put(f, "news", "x");
+
+    struct reading r = reading_of("news");
+    fixture_read(f, &r);
+    assert_int_equal(r.n, 3);
+    assert_int_equal(r.events[0]->id.epoch, second);
+    assert_int_equal(r.events[1]->id.epoch, second);
+    assert_int_equal(r.events[2]->id.epoch, fixture_epoch(f)->name);
+    reading_fini(&r);
+    free(r.channels);
+}
+
+static void positions_are_never_used_twice(void **state)
+{
+    struct fixture *f = *state;
+    fixture_put(f, "news", "x");
+    fixture_put(f, "news", "x");
+    fixture_prune(f, "news", 2); /* the log is empty */
+    fixture_reopen(f);
+    assert_int_equal(f->state.head, 2);
+    assert_int_equal(fixture_put(f, "news", "x"), 3);
+}
+
+/* ---- backups ---- */
+
+/* Appends one event, and says whether the backup came back meanwhile. */
+static bool append_during(struct fixture *f, const struct op *backup)
+{
+    bool backed_up = false;
+    struct append *a = append_new("", "", 0);
+    append_send(a, "", 0);
+    append_event(f, a, "news", "y");
+    fixture_submit(f, &a->op);
+    f->j->ops->flush(f->j);
+    for (struct op *done; (done = fixture_wait(f)) != &a->op;)
+        backed_up = done == backup;
+    assert_int_equal(a->op.why.code, 0);
+    append_free(a);
+    return backed_up;
+}
+
+static void a_backup_has_what_is_written_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], data[4000] = "";
+    memset(data, 'x', sizeof data - 1);
+    for (int i = 0; i < 500; i++)
+        fixture_put(f, "news", data);
+    snprintf(path, sizeof path, "%s/backup.db", f->folder);
+    struct backup b = {.op = {.kind = OP_BACKUP}, .path = path};
+    fixture_submit(f, &b.op);
+    f->j->ops->flush(f->j);
+    size_t meanwhile = 1;
+    while (!append_during(f, &b.op))
+        meanwhile++;
+    assert_int_equal(b.op.why.code, 0);
+    assert_true(b.pages_total > 500 && b.pages_done == b.pages_total);
+    f->options.path = path;
+    fixture_reopen(f);
+    /* The last one or two came when the copy was whole. */
+    assert_in_range(f->state.head, 500 + meanwhile - 2, 500 + meanwhile);
+    assert_true(meanwhile > 2);
+    struct check check = {.op = {.kind = OP_CHECK}};
+    buf_init(&check.report, 1000);
+    fixture_do(f, &check.op);
+    assert_true(str_eq(buf_str(&check.report), STR("ok")));
+    buf_fini(&check.report);
+}
+
+static void a_backup_says_that_it_was_restored(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], other[160];
+    snprintf(path, sizeof path, "%s/backup.db", f->folder);
+    struct backup b = {.op = {.kind = OP_BACKUP}, .path = path};
+    fixture_put(f, "news", "a");
+    uint64_t first = fixture_epoch(f)->name;
+    fixture_do(f, &b.op);
+    assert_int_equal(b.op.why.code, 0);
+    fixture_put(f, "news", "lost");
+    fixture_do(f, &b.op); /* it is there already */
+    assert_int_equal(b.op.why.code, REFUSE_WRONG_FIELD);
+
+    f->options.path = path;
+    fixture_reopen(f);
+    assert_string_equal(fixture_epoch(f)->reason, "restored");
+    assert_int_equal(fixture_epoch(f)->first, 2);
+    assert_int_equal(f->state.epochs[0].name, first);
+    assert_int_equal(fixture_put(f, "news", "b"), 2);
+    fixture_reopen(f);
+    assert_string_equal(fixture_epoch(f)->reason, "start");
+
+    snprintf(other, sizeof other, "%s/no/such/folder.db", f->folder);
+    b.path = other;
+    fixture_do(f, &b.op);
+    assert_int_equal(b.op.why.code, REFUSE_INTERNAL);
+}
+
+/* ---- what is not a journal of this version ---- */
+
+static void a_newer_file_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    overwrite(f->path, VERSION_AT, "\0\0\0\x63", 4);
+    expect_refused(f, REFUSE_CONFIG, "version 99");
+}
+
+static void another_file_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    overwrite(f->path, APPLICATION_AT, "\0\0\0\x01", 4);
+    expect_refused(f, REFUSE_CONFIG, "not a journal");
+    overwrite(f->path, 0, "This is a diary. Dear diary", 27);
+    expect_refused(f, REFUSE_CONFIG, "not a journal");
+    unlink(f->path);
+    mkdir(f->path, 0700);
+    expect_refused(f, REFUSE_INTERNAL, f->path);
+    rmdir(f->path);
+    assert_true(fixture_open(f));
+}
+
+static void a_damaged_file_is_a_fault(void **state)
+{
+    struct fixture *f = *state;
+    char garbage[4096];
+    memset(garbage, 0x5a, sizeof garbage);
+    for (int i = 0; i < 300; i++)
+        fixture_put(f, "news", "some data that takes a little room in the file");
+    fixture_close(f);
+    struct stat s;
+    assert_int_equal(stat(f->path, &s), 0);
+    for (off_t at = 4096; at < s.st_size; at += 4096)
+        overwrite(f->path, at, garbage, sizeof garbage);
+    expect_refused(f, REFUSE_INTERNAL, "malformed");
+}
+
+static void damage_is_found_by_a_check(void **state)
+{
+    struct fixture *f = *state;
+    struct check check = {.op = {.kind = OP_CHECK}};
+    buf_init(&check.report, 100000);
+    for (int i = 0; i < 300; i++)
+        fixture_put(f, "news", "some data that takes a little room in the file");
+    fixture_do(f, &check.op);
+    assert_true(str_eq(buf_str(&check.report), STR("ok")));
+    fixture_close(f);
+
+    /* The last byte of page 3: the position of the first entry in the index of the events. */
+    overwrite(f->path, 3 * 4096 - 1, "\x63", 1);
+    assert_true(fixture_open(f));
+    buf_clear(&check.report);
+    fixture_do(f, &check.op);
+    assert_int_equal(check.op.why.code, 0);
+    assert_int_equal(buf_putc(&check.report, '\0'), true);
+    assert_non_null(strstr(check.report.p, "event_channel"));
+    buf_fini(&check.report);
+}
+
+/* ---- upgrades ---- */
+
+static void an_older_file_is_brought_up_to_date(void **state)
+{
+    static const struct upgrade steps[] = {
+        {SQL_VERSION + 1, "ALTER TABLE channel ADD COLUMN colour TEXT"},
+        {SQL_VERSION + 1, "UPDATE channel SET colour = 'blue'"},
+        {SQL_VERSION + 2, "ALTER TABLE channel DROP COLUMN colour"},
+        {SQL_VERSION + 2, "ALTER TABLE channel DROP COLUMN weight"}, /* there is none */
+    };
+    struct fixture *f = *state;
+    struct db db;
+    struct fault why;
+    fixture_put(f, "news", "x");
+    fixture_close(f);
+    assert_true(schema_open(&db, f->path, &why));
+    assert_false(schema_upgrade(&db, steps, COUNT_OF(steps), SQL_VERSION + 2, &why));
+    assert_non_null(strstr(why.text, "weight"));
+    /* What failed was undone, what went before it was not. */
+    assert_int_equal(db_number(&db, QUERY_VERSION), SQL_VERSION + 1);
+    assert_true(db_exec(&db, "UPDATE channel SET colour = 'red' WHERE colour = 'blue'"));
+    assert_int_equal(db_changes(&db), 1);
+    assert_true(schema_upgrade(&db, steps, COUNT_OF(steps) - 1, SQL_VERSION + 2, &why));
+    assert_int_equal(db_number(&db, QUERY_VERSION), SQL_VERSION + 2);
+    db_close(&db);
+    expect_refused(f, REFUSE_CONFIG, "newer");
+}
+
+#define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ONE(every_start_opens_an_epoch),
+        ONE(positions_are_never_used_twice),
+        ONE(a_backup_has_what_is_written_meanwhile),
+        ONE(a_backup_says_that_it_was_restored),
+        ONE(a_newer_file_is_refused),
+        ONE(another_file_is_refused),
+        ONE(a_damaged_file_is_a_fault),
+        ONE(damage_is_found_by_a_check),
+        ONE(an_older_file_is_brought_up_to_date),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
