@@ -369,8 +369,16 @@ class Server:
             "lighttpd": ["lighttpd", "-D", "-f", path],
             "apache": ["apache2", "-D", "FOREGROUND", "-d", self.home, "-f", path],
             "caddy": ["caddy", "run", "--adapter", "caddyfile", "--config", path],
-            "h2o": ["h2o", "-m", "worker", "-c", path],
+            "h2o": self.other_user() + ["h2o", "-m", "worker", "-c", path],
         }[self.name]
+
+    def other_user(self):
+        """For a server that cannot be told to become another user only where it is root."""
+        if os.getuid():
+            return []
+        user, group = web_user()
+        return ["setpriv", "--reuid=" + user, "--regid=" + group, "--init-groups", "--",
+                "setpriv", "--pdeathsig", "KILL", "--"]
 
     def start(self, probe="/health", status=(200,)):
         path = self.fill()
