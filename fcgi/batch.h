@@ -8,7 +8,7 @@
 struct batch {
     struct item **items; /* borrowed: they live as long as the turn that gathers them */
     size_t len, cap;
-    size_t bytes; /* of their data */
+    size_t bytes;       /* of their data */
     struct item **made; /* what `chunk` was made of, counted */
     size_t made_len, made_cap;
     const struct sink_ops *ops;

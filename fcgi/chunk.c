@@ -63,8 +63,14 @@ Str chunk_bytes(const struct chunk *c)
 static char *put_record(char *to, Str content)
 {
     unsigned char header[RECORD_HEADER] = {
-        FCGI_VERSION, FCGI_STDOUT, 0, REQUEST,
-        (unsigned char)(content.len >> 8), (unsigned char)(content.len & 0xff), 0, 0,
+        FCGI_VERSION,
+        FCGI_STDOUT,
+        0,
+        REQUEST,
+        (unsigned char)(content.len >> 8),
+        (unsigned char)(content.len & 0xff),
+        0,
+        0,
     };
     memcpy(to, header, sizeof header);
     memcpy(to + sizeof header, content.p, content.len);

@@ -12,7 +12,8 @@ struct link;
 struct roster;
 
 struct link_out {
-    /* Hands a message to the socket (and may take the body's memory). False: nobody is connected. */
+    /* Hands a message to the socket (and may take the body's memory). False: nobody is connected.
+     */
     bool (*send)(void *ctx, struct header header, struct buf *body);
     /* Appends a list of "name value" counters of this worker (PULSE). May be NULL. */
     void (*counters)(void *ctx, struct buf *list);
@@ -33,8 +34,8 @@ Str link_name(const struct link *l);
 bool link_is_up(const struct link *l);       /* welcomed, and heard of within 3 s */
 bool link_is_writable(const struct link *l); /* up, and the log takes publishes */
 bool link_is_rejected(const struct link *l, struct fault *why); /* protocol version */
-Cursor link_head(const struct link *l);      /* the log's newest that is known here */
-Msec link_wall(const struct link *l);        /* wall clock of this turn, for expiry */
+Cursor link_head(const struct link *l); /* the log's newest that is known here */
+Msec link_wall(const struct link *l);   /* wall clock of this turn, for expiry */
 void link_set_wall(struct link *l, Msec wall);
 
 /* How long a request waits for a hub that is away, and what becomes of it when the link breaks. */

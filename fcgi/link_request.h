@@ -7,9 +7,9 @@
 #include "base/map.h"
 #include "link.h"
 
-#define PUBLISHES_MAX      4096
-#define PUBLISH_BYTES_MAX  (16 * 1024 * 1024)
-#define REQUEST_REF        8 /* bytes of `ref`, with which a body begins */
+#define PUBLISHES_MAX     4096
+#define PUBLISH_BYTES_MAX (16 * 1024 * 1024)
+#define REQUEST_REF       8 /* bytes of `ref`, with which a body begins */
 
 struct link_request {
     struct list node; /* in the order they were asked; or among the failed */

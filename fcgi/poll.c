@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct poll {
-    struct sink sink; /* first */
+    struct sink sink;      /* first */
     struct outlet *outlet; /* NULL: answered, or the browser went */
     struct buf head;
     struct buf events; /* rendered objects, a comma before each */

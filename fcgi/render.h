@@ -1,6 +1,6 @@
-/* render -- events and gaps as bytes: Server-Sent Events (HTML Living Standard, 9.2), plain or in an
- * envelope, or the JSON that polls and history carry. Pure. No byte of a publisher becomes a field
- * or an event of its own. */
+/* render -- events and gaps as bytes: Server-Sent Events (HTML Living Standard, 9.2), plain or in
+ * an envelope, or the JSON that polls and history carry. Pure. No byte of a publisher becomes a
+ * field or an event of its own. */
 #ifndef BELFRY_RENDER_H
 #define BELFRY_RENDER_H
 

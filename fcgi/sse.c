@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct sse {
-    struct sink sink; /* first */
+    struct sink sink;      /* first */
     struct outlet *outlet; /* NULL: the browser went */
 };
 

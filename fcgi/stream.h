@@ -11,19 +11,19 @@
 struct stream;
 
 struct stream_request {
-    Str client;  /* from client=, or made up by the caller */
-    bool named;  /* from client= */
+    Str client; /* from client=, or made up by the caller */
+    bool named; /* from client= */
     bool poll;
     Str user;
     struct rights rights; /* its strings must live as long as the stream: options' or interned */
     enum start start;
-    Str requested; /* the cursor as the browser wrote it; empty: none */
-    Cursor at;     /* parsed; none with START_CURSOR: it could not be read */
+    Str requested;  /* the cursor as the browser wrote it; empty: none */
+    Cursor at;      /* parsed; none with START_CURSOR: it could not be read */
     uint64_t value; /* START_SINCE: ms since 1970; START_LAST: how many */
-    Str channels;  /* list of names and patterns, those everybody carries included */
-    bool listed;   /* the request itself named channels: no held start */
+    Str channels;   /* list of names and patterns, those everybody carries included */
+    bool listed;    /* the request itself named channels: no held start */
     bool envelope;
-    unsigned ping; /* seconds, 5..50 */
+    unsigned ping;  /* seconds, 5..50 */
     uint32_t limit; /* poll: events at most */
     Str address;
 };

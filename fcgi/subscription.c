@@ -127,11 +127,10 @@ void subscriptions_expire(struct subscriptions *ss, Msec now, Msec linger, struc
 
 void subscriptions_put(const struct subscriptions *ss, struct buf *list)
 {
-    const struct list *node;
-    for (node = ss->all.next; node != &ss->all; node = node->next) {
-        const struct subscription *sub =
-            (const struct subscription *)(const void *)((const char *)node -
-                                                        offsetof(struct subscription, node));
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &ss->all)
+    {
+        const struct subscription *sub = CONTAINER_OF(node, struct subscription, node);
         if (sub->is_joined)
             list_put(list, sub->name);
     }

@@ -1,0 +1,154 @@
+/* inside -- roster, streams and audiences as they see each other. For roster*.c, stream*.c,
+ * audience.c and replay.c alone.
+ *
+ * Positions: `at` of the roster is what came on the link, `flushed` what was written to whoever is
+ * live. A live stream has no position of its own: it is at `flushed`. */
+#ifndef BELFRY_INSIDE_H
+#define BELFRY_INSIDE_H
+
+#include "batch.h"
+#include "page.h"
+#include "slice.h"
+#include "stream.h"
+#include "subscription.h"
+
+struct replay;
+
+/* One channel or pattern of a stream. */
+struct part {
+    struct subscription *sub;
+    Position from; /* only events above it, whatever the stream's position is */
+    bool is_added; /* by POST */
+    bool is_late;  /* begins below the stream's position: caught up first, without ids */
+};
+
+enum stream_state {
+    STREAM_OPENING, /* asked the hub */
+    STREAM_BEHIND,  /* has still to get what is on the shelf or in the log */
+    STREAM_LIVE,    /* has everything; gets what comes with its audience */
+    STREAM_PARTING, /* shall be told bye */
+    STREAM_GONE,    /* only to be freed */
+};
+
+struct stream {
+    struct roster *roster;
+    struct sink *sink;         /* NULL: it ended */
+    struct list node;          /* all; or the orphans: gone, but the hub is still at work on OPEN */
+    struct list place;         /* LIVE: its audience's; BEHIND and to be served: roster's ready */
+    struct list leaving;       /* roster's gone, to be freed at the end of the turn */
+    struct list held;          /* roster's, while a held start lasts */
+    struct list mates;         /* of its page */
+    struct audience *audience; /* NULL until it is opened */
+    struct page *page;         /* the same */
+    struct replay *replay;     /* what it is owed of the past; NULL: nothing */
+    struct link_request *ask;  /* OPEN */
+    struct part *parts;
+    Cursor at;     /* not while LIVE */
+    Cursor opened; /* where it began */
+    Msec made, connected, written, full_since;
+    Msec hold_until; /* of a held start that was greeted */
+    uint64_t mark;   /* its audience's bytes when it was live last */
+    struct rights rights;
+    Str client, user, requested, address; /* in the same memory */
+    uint32_t part_count;
+    uint32_t left; /* a poll: events that its answer still takes */
+    uint32_t left_bytes;
+    uint8_t state, ping, start, farewell;
+    bool is_poll, is_named, is_listed, is_held, is_full, is_greeted, is_resumed, is_odd, aborts;
+};
+
+/* Streams on the same channels in the same form, which may read the same: what becomes due is
+ * gathered once for all of them. */
+struct seat {
+    struct list node; /* subscription.seats */
+    struct audience *audience;
+};
+struct audience {
+    struct list live;  /* streams */
+    struct list dirty; /* roster's, while something is due */
+    const struct sink_ops *ops;
+    struct rights rights; /* asked only where it has patterns */
+    unsigned refs;
+    struct item **due;
+    size_t due_len, due_cap, due_bytes;
+    uint64_t bytes; /* of all that ever became due */
+    Str key;        /* in the same memory */
+    bool has_patterns;
+    size_t seat_count;
+    struct seat seats[];
+};
+
+struct roster {
+    const struct options *options;
+    struct link *link;
+    struct subscriptions subs;
+    struct pages pages;
+    struct map audiences;
+    struct shelf *shelf;
+    struct list streams, orphans, ready, held, gone, dirty;
+    struct slices *slices;
+    size_t stream_count;
+    struct batch batch;
+    Cursor at, flushed;
+    bool has_hole;
+    Msec now, flush_at; /* flush_at: the earliest time of the next one */
+    Msec drained;
+    size_t writes; /* of this flush */
+    struct roster_counts counts;
+};
+
+/* roster.c */
+void roster_advance(struct roster *r, Cursor c);
+
+/* audience.c */
+struct audience *audience_enter(struct stream *s);
+void audience_leave(struct stream *s);
+/* An event that came: to all audiences that it is for. */
+void audience_spread(struct roster *r, struct item *i);
+/* Writes what is due; `before` is what its streams have. */
+void audience_flush(struct roster *r, struct audience *a, Cursor before);
+void audience_drop_due(struct audience *a);
+
+/* stream_serve.c */
+Cursor stream_at(const struct stream *s);
+void stream_go_live(struct stream *s);
+void stream_leave_live(struct stream *s, Cursor at);
+/* It has something to do in the next flush, if it can. */
+void stream_wake(struct stream *s);
+/* After each call of the sink: whether more may be written. */
+bool stream_wrote(struct stream *s, bool has_room);
+/* A poll's answer, or its wait. */
+void stream_rest(struct stream *s, Cursor at, bool more);
+/* Writes the roster's batch. */
+bool stream_write_batch(struct stream *s, bool without_id);
+bool stream_greet(struct stream *s);
+bool stream_is_for(const struct stream *s, const struct event *e);
+/* On one of its channels, above where that begins, and may be read. */
+bool stream_wants(const struct stream *s, const struct event *e, bool late);
+void stream_put_names(const struct stream *s, struct buf *list, bool late_only);
+void stream_put_parts(const struct stream *s, struct buf *list);
+void stream_tick(struct stream *s);
+
+/* stream.c */
+void stream_end(struct stream *s); /* GONE, without a word */
+void stream_reap(struct stream *s);
+struct part *stream_find_part(const struct stream *s, Str name);
+/* With a subscription taken for it. */
+struct part *stream_add_part(struct stream *s, Str name);
+void stream_drop_part(struct stream *s, struct part *part);
+
+/* stream_change.c */
+void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin);
+
+/* replay.c */
+void replay_begin(struct stream *s, bool is_measured);
+void replay_serve(struct stream *s);
+/* Said before anything else is written. */
+void replay_owe_gap(struct stream *s, const struct gap *g);
+/* What is then added with is_late, all of it above `from`, comes first. */
+void replay_owe_late(struct stream *s, Cursor from);
+bool replay_is_waiting(const struct stream *s); /* for the hub */
+void replay_drop(struct stream *s); /* what was asked of the hub is of no use any more */
+void replay_free(struct stream *s);
+
+#endif

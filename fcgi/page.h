@@ -1,0 +1,37 @@
+/* page -- a client by its name: its streams and polls on this worker, and, where the name is the
+ * page's own, what is remembered of it after the last one went, so that a new hub can be told. */
+#ifndef BELFRY_PAGE_H
+#define BELFRY_PAGE_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "wire/message.h"
+
+struct page {
+    struct list node; /* all, in the order they came; those without a stream, the longest first */
+    struct list streams; /* stream.mates */
+    unsigned live, polls;
+    bool is_named;
+    Msec gone; /* since when without */
+    struct buf
+        parts;      /* list of packed `part`: channels added by POST; kept when the last one goes */
+    Str name, user; /* in the same memory */
+};
+
+struct pages {
+    struct map by_name;
+    struct list present, gone;
+};
+
+void pages_init(struct pages *ps);
+void pages_fini(struct pages *ps);
+struct page *page_find(const struct pages *ps, Str name); /* NULL: none */
+/* One stream or poll more of a client; made where there is none. */
+struct page *page_enter(struct pages *ps, Str name, Str user, bool is_named, bool poll);
+/* One less. Without the last one a page that is not named is gone, too; of one that is `parts` are
+ * kept. */
+void page_leave(struct pages *ps, struct page *p, bool poll, Str parts, Msec now);
+void pages_expire(struct pages *ps, Msec now, Msec keep);
+
+#endif

@@ -1,0 +1,337 @@
+#include "inside.h"
+
+#include "base/log.h"
+#include "link.h"
+#include "wire/names.h"
+#include "wire/refusal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { LIST_MAX = 1024 * 1024 * 1024 };
+/* A flush that wrote to so many streams is followed by a pause. */
+enum { BUSY_WRITES = 256, PAUSE = 5 };
+
+struct roster *roster_new(const struct options *options, struct link *link)
+{
+    struct roster *r = must_alloc(sizeof *r);
+    r->options = options;
+    r->link = link;
+    subscriptions_init(&r->subs);
+    pages_init(&r->pages);
+    map_init(&r->audiences);
+    r->shelf = shelf_new(options->ring_events, options->ring_bytes);
+    r->slices = slices_new(link);
+    list_init(&r->streams);
+    list_init(&r->orphans);
+    list_init(&r->ready);
+    list_init(&r->held);
+    list_init(&r->gone);
+    list_init(&r->dirty);
+    return r;
+}
+
+static void free_stream(struct stream *s)
+{
+    if (s->ask)
+        link_cancel(s->roster->link, s->ask);
+    s->ask = NULL;
+    s->state = STREAM_GONE;
+    stream_reap(s);
+}
+
+void roster_free(struct roster *r)
+{
+    if (!r)
+        return;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->streams)
+    free_stream(CONTAINER_OF(node, struct stream, node));
+    LIST_EACH(node, safe, &r->orphans)
+    free_stream(CONTAINER_OF(node, struct stream, node));
+    batch_fini(&r->batch);
+    slices_free(r->slices);
+    shelf_free(r->shelf);
+    map_fini(&r->audiences);
+    pages_fini(&r->pages);
+    subscriptions_fini(&r->subs);
+    free(r);
+}
+
+size_t roster_streams(const struct roster *r)
+{
+    return r->stream_count;
+}
+
+const struct roster_counts *roster_counts(const struct roster *r)
+{
+    return &r->counts;
+}
+
+Cursor roster_at(const struct roster *r)
+{
+    return r->at;
+}
+
+bool roster_has_hole(const struct roster *r)
+{
+    return r->has_hole;
+}
+
+void roster_advance(struct roster *r, Cursor c)
+{
+    if (c.at > r->at.at || cursor_is_none(r->at))
+        r->at = c;
+}
+
+void roster_on_through(struct roster *r, Cursor through)
+{
+    roster_advance(r, through);
+}
+
+/* Whether any subscription takes it; what none does is only passed by. */
+static bool is_wanted(const struct roster *r, Str channel)
+{
+    if (subscription_find(&r->subs, channel))
+        return true;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->subs.patterns)
+    if (pattern_matches(CONTAINER_OF(node, struct subscription, patterns)->name, channel))
+        return true;
+    return false;
+}
+
+/* The channel's event before this one came on the link, or lies before the join: both are at or
+ * below where the link is. One above was lost on the way. */
+static bool is_after_a_hole(const struct roster *r, const struct event *e)
+{
+    const struct subscription *sub = subscription_find(&r->subs, e->channel);
+    return sub && sub->is_joined && e->prev > r->at.at;
+}
+
+void roster_on_event(struct roster *r, const struct event *e)
+{
+    bool is_logged = !event_is_ephemeral(e);
+    if (is_logged && e->id.at <= r->at.at)
+        return;
+    if (is_logged && is_after_a_hole(r, e)) {
+        r->has_hole = true;
+        return;
+    }
+    if (is_logged)
+        r->at = e->id;
+    if (!e->to.len && !is_wanted(r, e->channel))
+        return;
+    struct item *i = item_new(e);
+    if (is_logged && !e->to.len)
+        shelf_put(r->shelf, i);
+    audience_spread(r, i);
+    item_unref(i);
+}
+
+/* What is gone of these channels between here and `oldest`. */
+static void tell_gap(struct stream *s, const struct msg_gap *m)
+{
+    char text[CURSOR_TEXT];
+    struct buf names;
+    buf_init(&names, LIST_MAX);
+    Cursor at = stream_at(s);
+    for (size_t i = 0; i < s->part_count; i++)
+        if (list_has(m->channels, s->parts[i].sub->name) && s->parts[i].from < m->oldest.at)
+            list_put(&names, s->parts[i].sub->name);
+    if (names.len && at.at < m->oldest.at) {
+        struct gap g = {cursor_print(at, text), m->oldest, m->reason, buf_str(&names)};
+        stream_leave_live(s, at);
+        replay_owe_gap(s, &g);
+        stream_wake(s);
+    }
+    buf_fini(&names);
+}
+
+void roster_on_gap(struct roster *r, const struct msg_gap *m)
+{
+    Str names = m->channels;
+    for (Str name; list_next(&names, &name);) {
+        struct subscription *sub = subscription_find(&r->subs, name);
+        if (sub && sub->is_joined && sub->covered.at < m->oldest.at)
+            sub->covered = m->oldest;
+    }
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->streams)
+    {
+        struct stream *s = CONTAINER_OF(node, struct stream, node);
+        if (s->state == STREAM_LIVE)
+            tell_gap(s, m); /* one that is behind hears of it with its rows */
+    }
+}
+
+/* The log is another one above the fork: what lies above it is gone, and said to be. */
+static void rewind_stream(struct stream *s, const struct msg_welcome *m)
+{
+    char text[CURSOR_TEXT];
+    struct buf names;
+    if (s->state != STREAM_LIVE && s->state != STREAM_BEHIND)
+        return;
+    Cursor at = stream_at(s);
+    stream_leave_live(s, at);
+    replay_drop(s);
+    if (at.at > m->from.at || m->reason != GAP_RESET) {
+        buf_init(&names, LIST_MAX);
+        stream_put_names(s, &names, false);
+        struct gap g = {cursor_print(at, text), m->from, m->reason, buf_str(&names)};
+        replay_owe_gap(s, &g);
+        s->at = m->from;
+        for (size_t i = 0; i < s->part_count; i++)
+            if (s->parts[i].from > m->from.at)
+                s->parts[i].from = m->from.at;
+        buf_fini(&names);
+    }
+    stream_wake(s);
+}
+
+static void clear_dirty(struct roster *r)
+{
+    while (!list_is_empty(&r->dirty)) {
+        struct audience *a = CONTAINER_OF(r->dirty.next, struct audience, dirty);
+        audience_drop_due(a);
+    }
+}
+
+static void rewind_all(struct roster *r, const struct msg_welcome *m)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->streams)
+    rewind_stream(CONTAINER_OF(node, struct stream, node), m);
+    clear_dirty(r);
+    Cursor keep = m->reason == GAP_RESET ? m->from : CURSOR_NONE;
+    shelf_cut(r->shelf, keep);
+    LIST_EACH(node, safe, &r->subs.all)
+    {
+        struct subscription *sub = CONTAINER_OF(node, struct subscription, node);
+        if (sub->covered.at > m->from.at || m->reason != GAP_RESET)
+            sub->covered = m->from;
+    }
+    r->at = r->flushed = m->from;
+}
+
+/* The link broke meanwhile: no answer comes any more. */
+static void free_orphans(struct roster *r)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->orphans)
+    {
+        struct stream *s = CONTAINER_OF(node, struct stream, node);
+        if (s->ask && !link_is_asked(s->ask))
+            stream_reap(s);
+    }
+}
+
+void roster_on_welcome(struct roster *r, const struct msg_welcome *m)
+{
+    r->has_hole = false;
+    free_orphans(r);
+    if (m->reason != GAP_NONE && !cursor_is_none(r->at))
+        rewind_all(r, m);
+    roster_advance(r, m->from);
+}
+
+static void flush_dirty(struct roster *r)
+{
+    Cursor before = r->flushed;
+    r->flushed = r->at;
+    while (!list_is_empty(&r->dirty))
+        audience_flush(r, CONTAINER_OF(r->dirty.next, struct audience, dirty), before);
+}
+
+static void release_held(struct roster *r)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->held)
+    {
+        struct stream *s = CONTAINER_OF(node, struct stream, held);
+        if (r->now < s->hold_until)
+            continue;
+        list_remove(&s->held);
+        stream_wake(s);
+    }
+}
+
+/* Only those that are there now: who is ready again comes with the next turn. */
+static void serve_ready(struct roster *r)
+{
+    struct list now;
+    list_init(&now);
+    while (!list_is_empty(&r->ready)) {
+        struct list *node = r->ready.next;
+        list_remove(node);
+        list_append(&now, node);
+    }
+    while (!list_is_empty(&now)) {
+        struct stream *s = CONTAINER_OF(now.next, struct stream, place);
+        list_remove(&s->place);
+        if (s->state == STREAM_BEHIND && !s->is_full)
+            replay_serve(s);
+    }
+}
+
+static void reap(struct roster *r)
+{
+    while (!list_is_empty(&r->gone))
+        stream_reap(CONTAINER_OF(r->gone.next, struct stream, leaving));
+}
+
+void roster_flush(struct roster *r, Msec now)
+{
+    r->now = now;
+    r->writes = 0;
+    release_held(r);
+    flush_dirty(r);
+    serve_ready(r);
+    batch_forget(&r->batch);
+    reap(r);
+    r->flush_at = now + (r->writes >= BUSY_WRITES ? PAUSE : 0);
+}
+
+Msec roster_next_flush(const struct roster *r, Msec now)
+{
+    if (list_is_empty(&r->dirty) && list_is_empty(&r->ready) && list_is_empty(&r->gone))
+        return 0;
+    return r->flush_at > now ? r->flush_at : now;
+}
+
+void roster_tick(struct roster *r, Msec now)
+{
+    r->now = now;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->streams)
+    stream_tick(CONTAINER_OF(node, struct stream, node));
+    free_orphans(r);
+    r->counts.slices = slices_asked(r->slices);
+    pages_expire(&r->pages, now, r->options->client_keep);
+    struct buf left, body;
+    buf_init(&left, LIST_PIECE);
+    buf_init(&body, LIST_MAX);
+    subscriptions_expire(&r->subs, now, r->options->linger, &left);
+    if (left.len && msg_leave_pack(&body, &(struct msg_leave){buf_str(&left)}))
+        link_tell(r->link, VERB_LEAVE, &body);
+    buf_fini(&left);
+}
+
+/* As many as are due so that the last one goes when the time is out. */
+bool roster_drain(struct roster *r, Msec now, Msec left)
+{
+    Msec past = r->drained ? now - r->drained : 1;
+    r->drained = r->now = now;
+    uint64_t due = r->stream_count * (past ? past : 1) / (left + 1) + 1;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->streams)
+    {
+        struct stream *s = CONTAINER_OF(node, struct stream, node);
+        if (s->state == STREAM_PARTING || s->state == STREAM_GONE)
+            continue;
+        if (due-- == 0)
+            break;
+        stream_bye(s, BYE_DRAIN);
+    }
+    return r->stream_count == 0;
+}

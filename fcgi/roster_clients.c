@@ -1,0 +1,154 @@
+/* What the hub asks of a worker's clients, and what it is told of them. */
+#include "inside.h"
+
+#include "base/json.h"
+#include "link.h"
+#include "render.h"
+#include "wire/refusal.h"
+
+enum { LIST_MAX = 16 * 1024 * 1024, PIECE = 64 * 1024 };
+
+void roster_put_channels(const struct roster *r, struct buf *list)
+{
+    subscriptions_put(&r->subs, list);
+}
+
+static const struct stream *first_of(const struct page *p)
+{
+    return CONTAINER_OF(p->streams.next, struct stream, mates);
+}
+
+static void put_client(const struct page *p, struct buf *list, Msec now)
+{
+    struct buf parts, item;
+    buf_init(&parts, LIST_MAX);
+    buf_init(&item, LIST_MAX);
+    bool is_here = p->live || p->polls;
+    if (is_here)
+        stream_put_parts(first_of(p), &parts);
+    struct msg_client m = {
+        .client = p->name,
+        .named = p->is_named,
+        .user = p->user,
+        .streams = p->live,
+        .polls = p->polls,
+        .gone = is_here ? 0 : (uint32_t)(now - p->gone),
+        .parts = is_here ? buf_str(&parts) : buf_str(&p->parts),
+    };
+    msg_client_pack(&item, &m);
+    list_put(list, buf_str(&item));
+    buf_fini(&parts);
+    buf_fini(&item);
+}
+
+void roster_put_clients(const struct roster *r, struct buf *list, Msec now)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->pages.present)
+    put_client(CONTAINER_OF(node, struct page, node), list, now);
+    LIST_EACH(node, safe, &r->pages.gone)
+    put_client(CONTAINER_OF(node, struct page, node), list, now);
+}
+
+/* All of it is allowed, or nothing is done. */
+static bool may_change(const struct stream *s, const struct msg_add *m, struct fault *why)
+{
+    const struct options *o = s->roster->options;
+    size_t count = s->part_count + list_count(m->add);
+    if (count > o->max_channels_stream)
+        return fail(why, REFUSE_LIMIT, "channel: %zu on one stream, max_channels_stream is %llu",
+                    count, (unsigned long long)o->max_channels_stream);
+    Str names = m->add;
+    for (Str name; list_next(&names, &name);)
+        if (!may(&s->rights, MAY_SUBSCRIBE, name))
+            return fail(why, REFUSE_FORBIDDEN, "channel: '%.*s' is not granted", FMT(name));
+    return true;
+}
+
+static bool may_change_all(const struct page *p, const struct msg_add *m, struct fault *why)
+{
+    if (!p || !(p->live || p->polls))
+        return fail(why, REFUSE_NOT_FOUND, "clientId: there is no such client");
+    if (!str_eq(p->user, m->user))
+        return fail(why, REFUSE_FORBIDDEN, "clientId: is another user's");
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &p->streams)
+    if (!may_change(CONTAINER_OF(node, struct stream, mates), m, why))
+        return false;
+    return true;
+}
+
+/* A LEAVE of ours that crossed this on its way took the hub's subscription away again. */
+static void notice_crossing(struct roster *r, Str names)
+{
+    for (Str name; list_next(&names, &name);) {
+        const struct subscription *sub = subscription_find(&r->subs, name);
+        if (sub && sub->is_left)
+            r->has_hole = true;
+    }
+}
+
+void roster_on_add(struct roster *r, const struct msg_add *m, struct msg_added *answer,
+                   struct buf *channels)
+{
+    struct page *p = page_find(&r->pages, m->client);
+    struct fault why;
+    roster_advance(r, m->join);
+    if (!may_change_all(p, m, &why)) {
+        answer->code = (uint8_t)why.code;
+        buf_putz(channels, why.text);
+        answer->detail = buf_str(channels);
+        return;
+    }
+    notice_crossing(r, m->add);
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &p->streams)
+    {
+        Cursor begin;
+        stream_change(CONTAINER_OF(node, struct stream, mates), m, &begin);
+        if (cursor_is_none(answer->at) || begin.at < answer->at.at)
+            answer->at = begin;
+    }
+    stream_put_names(first_of(p), channels, false);
+    answer->channels = buf_str(channels);
+}
+
+static void put_stream(const struct stream *s, struct buf *json)
+{
+    const struct roster *r = s->roster;
+    struct buf names;
+    buf_init(&names, LIST_MAX);
+    stream_put_names(s, &names, false);
+    uint64_t lag = s->state == STREAM_BEHIND ? s->audience->bytes - s->mark : 0;
+    render_text(json, "{\"worker\":", link_name(r->link));
+    render_text(json, ",\"user\":", s->user);
+    buf_printf(json, ",\"kind\":\"%s\"", s->is_poll ? "poll" : "sse");
+    render_names(json, ",\"channels\":", buf_str(&names));
+    render_cursor(json, ",\"cursor\":", stream_at(s));
+    buf_printf(json, ",\"lag\":%llu,\"age\":%llu", (unsigned long long)lag,
+               (unsigned long long)(r->now - s->made));
+    render_text(json, ",\"address\":", s->address);
+    buf_putc(json, '}');
+    buf_fini(&names);
+}
+
+bool roster_put_streams(struct roster *r, struct buf *json, size_t *from)
+{
+    struct list *node, *safe;
+    size_t n = 0, start = json->len;
+    LIST_EACH(node, safe, &r->streams)
+    {
+        const struct stream *s = CONTAINER_OF(node, struct stream, node);
+        if (n++ < *from || s->state == STREAM_GONE)
+            continue;
+        if (json->len - start >= PIECE) {
+            *from = n - 1;
+            return true;
+        }
+        if (json->len > start)
+            buf_putc(json, ',');
+        put_stream(s, json);
+    }
+    *from = n;
+    return false;
+}

@@ -1,0 +1,299 @@
+#include "inside.h"
+
+#include "base/log.h"
+#include "link.h"
+#include "poll.h"
+#include "wire/names.h"
+#include "wire/refusal.h"
+
+#include <stdlib.h>
+
+enum { LIST_MAX = 16 * 1024 * 1024 };
+
+static void on_opened(void *owner, Str body, const struct fault *why);
+
+static Str keep(char **room, Str s)
+{
+    char *p = *room;
+    if (s.len)
+        memcpy(p, s.p, s.len);
+    *room += s.len;
+    return str_make(p, s.len);
+}
+
+static struct stream *make(const struct stream_request *q)
+{
+    size_t texts = q->client.len + q->user.len + q->requested.len + q->address.len;
+    struct stream *s = must_alloc(sizeof *s + texts);
+    char *room = (char *)(s + 1);
+    s->client = keep(&room, q->client);
+    s->user = keep(&room, q->user);
+    s->requested = keep(&room, q->requested);
+    s->address = keep(&room, q->address);
+    s->rights = q->rights;
+    s->rights.user = s->rights.user.len ? s->user : STR_NONE;
+    s->is_named = q->named;
+    s->is_poll = q->poll;
+    s->is_listed = q->listed;
+    s->start = (uint8_t)q->start;
+    s->ping = (uint8_t)q->ping;
+    s->left = !q->poll ? UINT32_MAX : q->limit ? q->limit : 1;
+    s->left_bytes = q->poll ? POLL_BYTES : UINT32_MAX;
+    s->at = q->at;
+    return s;
+}
+
+static void ask_hub(struct stream *s, const struct stream_request *q)
+{
+    struct msg_open m = {
+        .client = s->client,
+        .named = s->is_named,
+        .poll = s->is_poll,
+        .user = s->user,
+        .start = s->start,
+        .at = q->at,
+        .value = q->value,
+        .channels = q->channels,
+        .address = s->address,
+        .envelope = q->envelope,
+    };
+    struct buf body;
+    buf_init(&body, LIST_MAX);
+    msg_open_pack(&body, &m);
+    buf_drop(&body, sizeof m.ref);
+    s->ask = link_ask(s->roster->link, VERB_OPEN, &body, LINK_ALWAYS, on_opened, s);
+}
+
+struct stream *stream_open(struct roster *r, const struct stream_request *q, struct sink *sink,
+                           Msec now)
+{
+    struct stream *s = make(q);
+    s->roster = r;
+    s->sink = sink;
+    s->is_full = sink->is_full;
+    s->made = s->written = s->full_since = r->now = now;
+    sink->stream = s;
+    list_append(&r->streams, &s->node);
+    r->stream_count++;
+    r->counts.opened++;
+    if (sink->is_gone) {
+        stream_end(s);
+        return s;
+    }
+    Str names = q->channels;
+    for (Str name; list_next(&names, &name);)
+        if (!stream_find_part(s, name))
+            stream_add_part(s, name);
+    ask_hub(s, q);
+    return s;
+}
+
+struct part *stream_find_part(const struct stream *s, Str name)
+{
+    for (size_t i = 0; i < s->part_count; i++)
+        if (str_eq(s->parts[i].sub->name, name))
+            return &s->parts[i];
+    return NULL;
+}
+
+struct part *stream_add_part(struct stream *s, Str name)
+{
+    struct subscription *sub = subscription_take(&s->roster->subs, name);
+    s->parts = must_realloc(s->parts, (s->part_count + 1) * sizeof s->parts[0]);
+    s->parts[s->part_count] = (struct part){.sub = sub};
+    return &s->parts[s->part_count++];
+}
+
+void stream_drop_part(struct stream *s, struct part *part)
+{
+    subscription_release(&s->roster->subs, part->sub, s->roster->now);
+    size_t after = s->part_count - (size_t)(part - s->parts) - 1;
+    memmove(part, part + 1, after * sizeof *part);
+    s->part_count--;
+}
+
+static enum bye why_refused(int code)
+{
+    if (code == REFUSE_UNAUTHORIZED)
+        return BYE_EXPIRED;
+    if (code == REFUSE_FORBIDDEN || code == REFUSE_NOT_FOUND)
+        return BYE_KICKED;
+    return BYE_LIMIT;
+}
+
+/* The link is on all of them, and on those that the hub remembered. */
+static void join_parts(struct stream *s, const struct msg_opened *m)
+{
+    Str list = m->channels;
+    for (Str item; list_next(&list, &item);) {
+        struct msg_part p;
+        if (!msg_part_unpack(item, &p) || !p.channel.len)
+            continue;
+        struct part *part = stream_find_part(s, p.channel);
+        if (!part)
+            part = stream_add_part(s, p.channel);
+        part->from = p.from;
+        part->is_added = p.added;
+    }
+    for (size_t i = 0; i < s->part_count; i++)
+        subscription_join(s->parts[i].sub, m->join);
+}
+
+static void tell_close(struct roster *r, Str client, bool poll)
+{
+    struct buf body;
+    buf_init(&body, LIST_MAX);
+    msg_close_pack(&body, &(struct msg_close){client, poll});
+    link_tell(r->link, VERB_CLOSE, &body);
+}
+
+/* Where it begins, and what of that is there no more. */
+static void begin(struct stream *s, const struct msg_opened *m)
+{
+    struct roster *r = s->roster;
+    s->page = page_enter(&r->pages, m->client, s->user, s->is_named, s->is_poll);
+    list_append(&s->page->streams, &s->mates);
+    s->at = s->opened = m->from;
+    s->is_resumed = s->start == START_CURSOR && m->reason == GAP_NONE;
+    s->state = STREAM_BEHIND;
+    audience_enter(s);
+    replay_begin(s, s->is_poll);
+    if (m->reason != GAP_NONE) {
+        struct buf all;
+        buf_init(&all, LIST_MAX);
+        stream_put_names(s, &all, false);
+        struct gap g = {s->requested, m->oldest, m->reason, m->missing};
+        if (!g.channels.len)
+            g.channels = buf_str(&all);
+        replay_owe_gap(s, &g);
+        buf_fini(&all);
+    }
+    s->is_held = s->start == START_CURSOR && !s->is_poll && !s->is_listed && !m->known;
+    stream_wake(s);
+}
+
+static void on_opened(void *owner, Str body, const struct fault *why)
+{
+    struct stream *s = owner;
+    struct msg_opened m;
+    s->ask = NULL;
+    bool is_whole = !why && msg_opened_unpack(body, &m);
+    bool is_over = s->state != STREAM_OPENING;
+    if (is_whole && m.code == REFUSE_NOT) {
+        roster_advance(s->roster, m.join);
+        join_parts(s, &m);
+        if (is_over)
+            tell_close(s->roster, m.client, s->is_poll);
+        else
+            begin(s, &m);
+    } else if (!is_over) {
+        stream_bye(s, why_refused(is_whole ? m.code : REFUSE_INTERNAL));
+    }
+    if (s->state == STREAM_GONE && !list_is_linked(&s->leaving))
+        list_append(&s->roster->gone, &s->leaving);
+}
+
+void stream_on_writable(struct stream *s)
+{
+    s->is_full = false;
+    if (s->state != STREAM_PARTING)
+        stream_wake(s);
+    else if (!list_is_linked(&s->leaving))
+        list_append(&s->roster->gone, &s->leaving);
+}
+
+void stream_end(struct stream *s)
+{
+    if (s->state == STREAM_GONE)
+        return;
+    s->state = STREAM_GONE;
+    if (!list_is_linked(&s->leaving))
+        list_append(&s->roster->gone, &s->leaving);
+}
+
+void stream_close(struct stream *s)
+{
+    stream_end(s);
+}
+
+void stream_bye(struct stream *s, enum bye reason)
+{
+    if (s->state == STREAM_GONE || s->state == STREAM_PARTING)
+        return;
+    if (s->state == STREAM_LIVE)
+        s->at = s->roster->flushed;
+    s->state = STREAM_PARTING;
+    s->farewell = (uint8_t)reason;
+    s->full_since = s->roster->now; /* from here on it has slow_timeout to take the rest */
+    if (reason == BYE_SLOW)
+        s->roster->counts.slow++;
+    if (!s->is_full)
+        list_append(&s->roster->gone, &s->leaving);
+}
+
+void stream_answer_now(struct stream *s)
+{
+    if (s->state == STREAM_GONE || s->state == STREAM_PARTING)
+        return;
+    if (!s->is_greeted)
+        stream_greet(s);
+    if (s->state == STREAM_GONE)
+        return;
+    stream_rest(s, stream_at(s), s->state == STREAM_BEHIND);
+    if (s->state != STREAM_GONE)
+        stream_bye(s, BYE_DRAIN);
+}
+
+static void leave_page(struct stream *s)
+{
+    if (!s->page)
+        return;
+    struct buf parts;
+    buf_init(&parts, LIST_MAX);
+    stream_put_parts(s, &parts);
+    tell_close(s->roster, s->page->name, s->is_poll);
+    list_remove(&s->mates);
+    page_leave(&s->roster->pages, s->page, s->is_poll, buf_str(&parts), s->roster->now);
+    s->page = NULL;
+    buf_fini(&parts);
+}
+
+static void end_sink(struct stream *s)
+{
+    struct sink *sink = s->sink;
+    if (!sink)
+        return;
+    s->roster->stream_count--;
+    s->roster->counts.closed++;
+    s->sink = NULL;
+    sink->stream = NULL;
+    if (s->state == STREAM_PARTING)
+        sink->ops->bye(sink, s->farewell);
+    else
+        sink->ops->close(sink, s->aborts);
+}
+
+/* One that the hub is still at work on is kept until the answer says whom it is to forget. */
+void stream_reap(struct stream *s)
+{
+    struct roster *r = s->roster;
+    list_remove(&s->leaving);
+    list_remove(&s->place);
+    list_remove(&s->held);
+    end_sink(s);
+    s->state = STREAM_GONE;
+    leave_page(s);
+    audience_leave(s);
+    replay_free(s);
+    list_remove(&s->node);
+    if (s->ask && link_is_asked(s->ask)) {
+        list_append(&r->orphans, &s->node);
+        return;
+    }
+    if (s->ask)
+        link_cancel(r->link, s->ask);
+    while (s->part_count)
+        stream_drop_part(s, &s->parts[s->part_count - 1]);
+    free(s->parts);
+    free(s);
+}

@@ -1,0 +1,179 @@
+/* What a stream is given, and when: its part of a turn. */
+#include "inside.h"
+
+#include "link.h"
+#include "wire/names.h"
+
+enum { LIST_MAX = 16 * 1024 * 1024, HOLD_MOST = 2000 };
+
+Cursor stream_at(const struct stream *s)
+{
+    return s->state == STREAM_LIVE ? s->roster->flushed : s->at;
+}
+
+void stream_go_live(struct stream *s)
+{
+    replay_free(s);
+    s->state = STREAM_LIVE;
+    list_remove(&s->place);
+    list_append(&s->audience->live, &s->place);
+    s->mark = s->audience->bytes;
+}
+
+void stream_leave_live(struct stream *s, Cursor at)
+{
+    if (s->state != STREAM_LIVE)
+        return;
+    list_remove(&s->place);
+    s->state = STREAM_BEHIND;
+    s->at = at;
+    s->mark = s->audience->bytes;
+    replay_begin(s, true);
+}
+
+void stream_wake(struct stream *s)
+{
+    bool is_ready = s->state == STREAM_BEHIND && !s->is_full && !list_is_linked(&s->held) &&
+                    !replay_is_waiting(s);
+    if (is_ready && !list_is_linked(&s->place))
+        list_append(&s->roster->ready, &s->place);
+}
+
+bool stream_wrote(struct stream *s, bool has_room)
+{
+    s->written = s->roster->now;
+    if (s->state == STREAM_GONE)
+        return false;
+    if (has_room)
+        return true;
+    s->is_full = true;
+    s->full_since = s->roster->now;
+    stream_leave_live(s, s->roster->flushed);
+    return false;
+}
+
+void stream_rest(struct stream *s, Cursor at, bool more)
+{
+    if (s->is_poll && !s->sink->ops->idle(s->sink, at, more))
+        stream_end(s);
+}
+
+bool stream_write_batch(struct stream *s, bool without_id)
+{
+    struct batch *b = &s->roster->batch;
+    if (!b->len)
+        return true;
+    struct chunk *chunk = batch_chunk(b, s->sink->ops, without_id);
+    Position last = without_id ? 0 : batch_last(b);
+    s->roster->counts.deliveries += b->len;
+    s->roster->writes++;
+    if (s->is_poll) {
+        s->left -= (uint32_t)b->len;
+        s->left_bytes -= b->bytes < s->left_bytes ? (uint32_t)b->bytes : s->left_bytes;
+    }
+    bool has_room = s->sink->ops->events(s->sink, chunk, b->len, last);
+    chunk_unref(chunk);
+    return stream_wrote(s, has_room);
+}
+
+void stream_put_names(const struct stream *s, struct buf *list, bool late_only)
+{
+    for (size_t i = 0; i < s->part_count; i++)
+        if (!late_only || s->parts[i].is_late)
+            list_put(list, s->parts[i].sub->name);
+}
+
+void stream_put_parts(const struct stream *s, struct buf *list)
+{
+    struct buf item;
+    buf_init(&item, LIST_MAX);
+    for (size_t i = 0; i < s->part_count; i++) {
+        const struct part *part = &s->parts[i];
+        if (!part->is_added)
+            continue;
+        buf_clear(&item);
+        msg_part_pack(&item, &(struct msg_part){part->sub->name, part->from, true});
+        list_put(list, buf_str(&item));
+    }
+    buf_fini(&item);
+}
+
+bool stream_greet(struct stream *s)
+{
+    struct buf names;
+    buf_init(&names, LIST_MAX);
+    stream_put_names(s, &names, false);
+    struct connected c = {
+        .client = s->page ? s->page->name : s->client,
+        .user = s->user,
+        .channels = buf_str(&names),
+        .cursor = s->at,
+        .has_id = s->start != START_LAST,
+        .resumed = s->is_resumed,
+        .ping = s->ping,
+    };
+    s->is_greeted = true;
+    s->connected = s->roster->now;
+    if (s->is_held) {
+        s->hold_until = s->connected + HOLD_MOST;
+        list_append(&s->roster->held, &s->held);
+    }
+    bool has_room = s->sink->ops->connected(s->sink, &c);
+    buf_fini(&names);
+    return stream_wrote(s, has_room);
+}
+
+bool stream_is_for(const struct stream *s, const struct event *e)
+{
+    if (e->to.len && !str_eq(e->to, s->page->name))
+        return false;
+    return !e->exclude.len || !str_eq(e->exclude, s->page->name);
+}
+
+bool stream_wants(const struct stream *s, const struct event *e, bool late)
+{
+    if (!stream_is_for(s, e) || event_is_expired(e, link_wall(s->roster->link)))
+        return false;
+    for (size_t i = 0; i < s->part_count; i++) {
+        const struct part *part = &s->parts[i];
+        Str name = part->sub->name;
+        if (part->is_late != late || e->id.at <= part->from || !pattern_matches(name, e->channel))
+            continue;
+        if (!is_pattern(name) || may(&s->rights, MAY_SUBSCRIBE, e->channel))
+            return true;
+    }
+    return false;
+}
+
+static bool lags_too_far(const struct stream *s)
+{
+    const struct options *o = s->roster->options;
+    uint64_t most = o->max_lag > 2 * o->max_event ? o->max_lag : 2 * o->max_event;
+    return s->audience && s->state == STREAM_BEHIND && s->audience->bytes - s->mark > most;
+}
+
+static void beat(struct stream *s)
+{
+    bool is_there = s->state == STREAM_LIVE && !s->audience->due_len;
+    Cursor through = is_there ? s->roster->flushed : CURSOR_NONE;
+    stream_wrote(s, s->sink->ops->beat(s->sink, through));
+}
+
+void stream_tick(struct stream *s)
+{
+    Msec now = s->roster->now;
+    bool is_stuck = s->is_full && now - s->full_since >= s->roster->options->slow_timeout;
+    if (s->state == STREAM_GONE)
+        return;
+    if (s->state == STREAM_PARTING) {
+        s->aborts = is_stuck;
+        if (is_stuck)
+            stream_end(s);
+    } else if (is_stuck || lags_too_far(s)) {
+        stream_bye(s, BYE_SLOW);
+    } else if (!s->is_full && !s->is_poll && now - s->written >= s->ping * (Msec)1000) {
+        beat(s);
+    } else {
+        stream_wake(s);
+    }
+}
