@@ -1,0 +1,117 @@
+#include "answer.h"
+
+#include "base/json.h"
+#include "base/random.h"
+#include "wire/refusal.h"
+
+enum { LIMIT_LEAST = 10000, LIMIT_MOST = 60000, PASSING_LEAST = 1000, PASSING_MOST = 5000 };
+
+bool is_listed(Str list, Str item)
+{
+    for (Str name; str_cut(&list, ',', &name);)
+        if (str_eq(str_trim(name), item))
+            return true;
+    return false;
+}
+
+struct cors cors_judge(Str origins, Str origin)
+{
+    struct cors c = {0};
+    if (!origin.len || str_has_control(origin))
+        return c;
+    c.is_for_all = !is_listed(origins, origin) && is_listed(origins, STR("*"));
+    if (c.is_for_all || is_listed(origins, origin))
+        c.origin = origin;
+    return c;
+}
+
+static void put_cors(struct buf *out, const struct cors *c)
+{
+    if (!c->origin.len)
+        return;
+    buf_printf(out, "Access-Control-Allow-Origin: %.*s\r\n",
+               c->is_for_all ? 1 : (int)c->origin.len, c->is_for_all ? "*" : c->origin.p);
+    if (!c->is_for_all)
+        buf_put(out, STR("Access-Control-Allow-Credentials: true\r\n"));
+    if (!c->is_preflight) {
+        buf_put(out, STR("Access-Control-Expose-Headers: Retry-After\r\n"));
+        return;
+    }
+    buf_put(out, STR("Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n"
+                     "Access-Control-Allow-Headers: Authorization, Cache-Control, Content-Type, "
+                     "Idempotency-Key, Last-Event-ID\r\n"
+                     "Access-Control-Max-Age: 600\r\n"));
+}
+
+static void put_line(struct buf *out, const char *name, const char *value)
+{
+    if (value)
+        buf_printf(out, "%s: %s\r\n", name, value);
+}
+
+bool answer_put(struct buf *out, const struct answer *a)
+{
+    buf_printf(out, "Status: %d %s\r\n", a->status, a->title);
+    put_line(out, "Content-Type", a->type);
+    if (a->type && !a->is_open_ended)
+        buf_printf(out, "Content-Length: %zu\r\n", a->body.len);
+    put_line(out, "Cache-Control", a->cache ? a->cache : "no-store");
+    put_line(out, "Allow", a->allow);
+    put_line(out, "ETag", a->etag);
+    if (a->retry)
+        buf_printf(out, "Retry-After: %u\r\n", a->retry);
+    if (a->more)
+        buf_putz(out, a->more);
+    put_line(out, "X-Content-Type-Options", "nosniff");
+    put_line(out, "Vary", a->is_open_ended ? "Accept, Origin" : "Origin");
+    put_cors(out, &a->cors);
+    buf_put(out, STR("\r\n"));
+    return a->has_no_content ? !out->full : buf_put(out, a->body);
+}
+
+void problem_put(struct buf *out, const struct fault *why)
+{
+    buf_printf(out, "{\"type\":\"about:blank#%s\",\"title\":", refusal_code(why->code));
+    json_put_str(out, str_of(refusal_title(why->code)));
+    buf_printf(out, ",\"status\":%d,\"detail\":", refusal_status(why->code));
+    json_put_str(out, str_of(why->text));
+    if (why->code == REFUSE_UNKNOWN_OUTCOME)
+        buf_put(out, STR(",\"outcome\":\"unknown\""));
+    buf_putc(out, '}');
+}
+
+struct answer answer_problem(const struct fault *why, struct buf *body)
+{
+    problem_put(body, why);
+    return (struct answer){
+        .status = refusal_status(why->code),
+        .title = refusal_title(why->code),
+        .type = "application/problem+json",
+        .retry = refusal_retry(why->code),
+        .more = why->code == REFUSE_UNAUTHORIZED ? "WWW-Authenticate: Bearer\r\n" : NULL,
+        .body = buf_str(body),
+    };
+}
+
+bool is_passing(const struct fault *why)
+{
+    return refusal_retry(why->code) > 0;
+}
+
+struct answer answer_bye(const struct fault *why, struct buf *body)
+{
+    bool is_stopping = why->code == REFUSE_STOPPING || why->code == REFUSE_HUB_AWAY;
+    unsigned least = is_stopping ? PASSING_LEAST : LIMIT_LEAST;
+    unsigned most = is_stopping ? PASSING_MOST : LIMIT_MOST;
+    buf_printf(body, "retry: %u\nevent: bye\ndata: {\"reason\":\"%s\"}\n\n",
+               least + (unsigned)(random_u64() % (most - least + 1)),
+               is_stopping ? "drain" : "limit");
+    return (struct answer){
+        .status = 200,
+        .title = "OK",
+        .type = "text/event-stream; charset=utf-8",
+        .cache = "no-store, no-transform",
+        .is_open_ended = true,
+        .body = buf_str(body),
+    };
+}

@@ -1,0 +1,112 @@
+#include "cable.h"
+
+#include "wire/socket.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MESSAGES = 256, NAME = 16, ENDPOINT = 4096 };
+
+struct cable {
+    struct worker *worker;
+    struct socket_context *context;
+    struct socket *socket;
+    struct watch *messages, *changes;
+};
+
+static bool send_message(void *ctx, struct header header, struct buf *body)
+{
+    struct cable *c = ctx;
+    char bytes[MESSAGE_HEADER];
+    header_pack(bytes, header);
+    struct frame *parts[] = {frame_copy(str_make(bytes, sizeof bytes)), frame_take(body)};
+    enum socket_sent sent = socket_send(c->socket, parts, COUNT_OF(parts));
+    frame_unref(parts[0]);
+    frame_unref(parts[1]);
+    return sent == SOCKET_SENT;
+}
+
+static void put_counters(void *ctx, struct buf *list)
+{
+    struct cable *c = ctx;
+    worker_put_figures(c->worker, list);
+}
+
+/* That something came is all there is to know: the turn's end takes it in. */
+static void on_readable(void *owner, int events)
+{
+    (void)owner;
+    (void)events;
+}
+
+static bool connect_socket(struct cable *c, struct fault *why)
+{
+    char endpoint[ENDPOINT];
+    struct worker *w = c->worker;
+    const struct socket_limits limits = {
+        .high_water = 0, .max_message = 4 * (int64_t)w->options->max_body, .linger_ms = 500};
+    int n = snprintf(endpoint, sizeof endpoint, "ipc://%s/hub.ipc", w->options->run);
+    if (n < 0 || (size_t)n >= sizeof endpoint)
+        return fail(why, 0, "run: the path is too long");
+    c->context = socket_context_new();
+    c->socket = socket_open(c->context, SOCKET_DEALER, limits, why);
+    if (!c->socket || !socket_watch(c->socket, why) || !socket_connect(c->socket, endpoint, why))
+        return false;
+    c->messages = watch_new(w->loop, socket_fd(c->socket), on_readable, c);
+    c->changes = watch_new(w->loop, socket_watch_fd(c->socket), on_readable, c);
+    watch_set(c->messages, LOOP_READ);
+    watch_set(c->changes, LOOP_READ);
+    return true;
+}
+
+struct cable *cable_open(struct worker *w, struct fault *why)
+{
+    char name[NAME];
+    struct cable *c = must_alloc(sizeof *c);
+    c->worker = w;
+    snprintf(name, sizeof name, "w%u", w->number);
+    w->link = link_new(w->options, str_of(name), (struct link_out){send_message, put_counters, c});
+    if (connect_socket(c, why))
+        return c;
+    cable_close(c);
+    return NULL;
+}
+
+static void take_changes(struct cable *c, Msec now)
+{
+    for (;;) {
+        switch (socket_next_change(c->socket)) {
+        case SOCKET_NO_CHANGE:
+            return;
+        case SOCKET_CONNECTED:
+            link_on_connected(c->worker->link, now);
+            break;
+        case SOCKET_DISCONNECTED:
+            link_on_disconnected(c->worker->link, now);
+            break;
+        }
+    }
+}
+
+bool cable_drain(struct cable *c, Msec now)
+{
+    struct parcel p;
+    take_changes(c, now);
+    for (int i = 0; i < MESSAGES && socket_receive(c->socket, &p); i++) {
+        if (p.n == 2)
+            link_on_message(c->worker->link, frame_str(p.part[0]), frame_str(p.part[1]), now);
+        parcel_fini(&p);
+    }
+    return socket_is_readable(c->socket);
+}
+
+void cable_close(struct cable *c)
+{
+    if (!c)
+        return;
+    watch_free(c->messages);
+    watch_free(c->changes);
+    socket_close(c->socket);
+    socket_context_free(c->context);
+    free(c);
+}

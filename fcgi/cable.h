@@ -1,0 +1,14 @@
+/* cable -- the link's way to the hub: a DEALER socket whose descriptors are in the loop. */
+#ifndef BELFRY_CABLE_H
+#define BELFRY_CABLE_H
+
+#include "worker.h"
+
+/* Makes w->link as well. NULL: `why` says it. */
+struct cable *cable_open(struct worker *w, struct fault *why);
+/* Before each sleep, since a send can eat what the descriptor had to tell: takes in what came.
+ * True: there is more. */
+bool cable_drain(struct cable *c, Msec now);
+void cable_close(struct cable *c);
+
+#endif

@@ -1,0 +1,486 @@
+#include "conn.h"
+
+#include "base/log.h"
+#include "route.h"
+#include "scan.h"
+#include "ship.h"
+#include "wire/refusal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ACCEPTS = 16, INPUT = 64 * 1024, REPLY = 4096, STDOUT_PIECE = 16 * 1024 - RECORD_HEADER };
+#define LINGER ((Msec)2000) /* how long a peer may go on sending after its answer */
+
+enum conn_state {
+    CONN_READING, /* a request comes, or none yet */
+    CONN_SERVING, /* it is the owner's to answer */
+    CONN_ENDING,  /* answered: the rest must go out */
+    CONN_LINGER,  /* out: the peer closes */
+    CONN_DOOMED,  /* to be freed at the end of the turn */
+};
+
+struct conn {
+    struct outlet outlet; /* first */
+    struct conns *all;
+    struct list node;
+    struct heap_node deadline;
+    struct watch *watch;
+    int fd;
+    enum conn_state state;
+    unsigned pieces; /* of the answer, so far */
+    struct ship ship;
+    struct scan scan;
+};
+
+struct conns {
+    struct worker *worker;
+    struct listener *listener;
+    struct request_parser *parser;
+    struct watch *watch;
+    struct list open, doomed;
+    struct heap deadlines;
+    struct scan_limits limits;
+    size_t count;
+    bool is_stopped, is_told;
+    char input[INPUT];
+};
+
+static void conn_doom(struct conn *c)
+{
+    if (c->state == CONN_DOOMED)
+        return;
+    c->state = CONN_DOOMED;
+    watch_set(c->watch, 0);
+    list_remove(&c->node);
+    list_append(&c->all->doomed, &c->node);
+}
+
+static void set_deadline(struct conn *c, Msec after)
+{
+    heap_set(&c->all->deadlines, &c->deadline, loop_now(c->all->worker->loop) + after);
+}
+
+static void no_deadline(struct conn *c)
+{
+    heap_remove(&c->all->deadlines, &c->deadline);
+}
+
+static void watch_conn(struct conn *c)
+{
+    int events = LOOP_READ;
+    if (c->state == CONN_SERVING || c->state == CONN_ENDING)
+        events |= LOOP_LEFT;
+    if (c->ship.chunk)
+        events |= LOOP_WRITE;
+    watch_set(c->watch, events);
+}
+
+/* Ready for the next request, whose head has time from its first byte on. */
+static void keep_open(struct conn *c)
+{
+    c->state = CONN_READING;
+    c->pieces = 0;
+    scan_next(&c->scan);
+    set_deadline(c, c->all->worker->options->keep_timeout);
+    watch_conn(c);
+}
+
+/* Closing with input unread would take back what the peer has not read yet. */
+static void close_gently(struct conn *c)
+{
+    char byte;
+    bool is_read = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+    if (is_read && !c->all->listener->is_tcp) {
+        conn_doom(c);
+        return;
+    }
+    c->state = CONN_LINGER;
+    shutdown(c->fd, SHUT_WR);
+    set_deadline(c, LINGER);
+    watch_conn(c);
+}
+
+/* A short answer keeps the connection where the peer wants that; a stream never does. */
+static void on_all_out(struct conn *c)
+{
+    bool is_short = c->pieces <= 1 && c->scan.phase == SCAN_SERVED && !c->scan.is_refused;
+    if (c->scan.keep && is_short && !c->all->is_stopped)
+        keep_open(c);
+    else
+        close_gently(c);
+}
+
+static void put_out(struct conn *c, struct chunk *chunk, Str bytes)
+{
+    switch (ship_start(&c->ship, c->fd, chunk, bytes)) {
+    case SHIP_ALL:
+        break;
+    case SHIP_SOME:
+        watch_conn(c);
+        break;
+    case SHIP_BROKEN:
+        conn_doom(c);
+        break;
+    }
+}
+
+/* Those of request 1 are shared; any other number has its own. */
+static void put_records(struct conn *c, struct chunk *chunk)
+{
+    if (c->scan.id == 1) {
+        put_out(c, chunk, chunk_records(chunk));
+        return;
+    }
+    struct buf records;
+    Str bytes = chunk_bytes(chunk);
+    buf_init(&records, bytes.len + (bytes.len / STDOUT_PIECE + 1) * RECORD_HEADER);
+    record_put_all(&records, RECORD_STDOUT, c->scan.id, bytes, STDOUT_PIECE);
+    struct chunk *own = chunk_take(&records);
+    put_out(c, own, chunk_bytes(own));
+    chunk_unref(own);
+}
+
+static struct conn *conn_of(struct outlet *o)
+{
+    return (struct conn *)(void *)o;
+}
+
+static bool conn_write(struct outlet *o, struct chunk *chunk)
+{
+    struct conn *c = conn_of(o);
+    if (c->state == CONN_DOOMED)
+        return false;
+    assert(c->state == CONN_SERVING);
+    c->pieces++;
+    put_records(c, chunk);
+    return c->state == CONN_SERVING && !c->ship.chunk;
+}
+
+/* The empty STDOUT, which Apache waits for, and END_REQUEST. */
+static void put_end(struct conn *c)
+{
+    struct buf records;
+    buf_init(&records, 4 * RECORD_HEADER);
+    record_put(&records, RECORD_STDOUT, c->scan.id, STR_NONE);
+    record_put_end(&records, c->scan.id, END_COMPLETE);
+    struct chunk *end = chunk_take(&records);
+    put_out(c, end, chunk_bytes(end));
+    chunk_unref(end);
+}
+
+/* Everything of the owner is out. */
+static void end_request(struct conn *c)
+{
+    c->state = CONN_ENDING;
+    put_end(c);
+    if (c->state == CONN_ENDING && !c->ship.chunk)
+        on_all_out(c);
+}
+
+static void let_go(struct conn *c)
+{
+    c->outlet.owner_ops = NULL;
+    c->outlet.owner = NULL;
+}
+
+static void conn_finish(struct outlet *o)
+{
+    struct conn *c = conn_of(o);
+    let_go(c);
+    if (c->state == CONN_DOOMED)
+        return;
+    set_deadline(c, c->all->worker->options->slow_timeout);
+    if (!c->ship.chunk)
+        end_request(c);
+}
+
+static void conn_abort(struct outlet *o)
+{
+    struct conn *c = conn_of(o);
+    let_go(c);
+    conn_doom(c);
+}
+
+static const struct outlet_ops ops = {conn_write, conn_finish, conn_abort};
+
+static void on_room(struct conn *c)
+{
+    enum shipped done = ship_push(&c->ship, c->fd);
+    if (done == SHIP_BROKEN)
+        conn_doom(c);
+    if (done != SHIP_ALL)
+        return;
+    if (c->state == CONN_ENDING)
+        on_all_out(c);
+    else if (!c->outlet.owner)
+        end_request(c);
+    else {
+        watch_conn(c);
+        c->outlet.owner_ops->on_writable(c->outlet.owner);
+    }
+}
+
+/* The visit begins before anything is known of it, so a refusal goes the way of every answer. */
+static struct visit *begin(struct conn *c, struct request *r)
+{
+    c->state = CONN_SERVING;
+    no_deadline(c);
+    watch_conn(c);
+    return visit_new(c->all->worker, r, &c->outlet);
+}
+
+static void refuse(struct conn *c, const struct fault *why)
+{
+    struct buf nothing;
+    buf_init(&nothing, 0);
+    visit_refuse(begin(c, request_of_environment(STR_NONE, &nothing)), why);
+}
+
+static void on_request(struct conn *c)
+{
+    struct request *r = request_parse(c->all->parser, buf_str(&c->scan.params), &c->scan.body);
+    scan_drop(&c->scan);
+    if (r)
+        route(begin(c, r));
+    else
+        conn_doom(c);
+}
+
+/* Records of their own must go out whole between those of an answer. */
+static void send_reply(struct conn *c, const struct buf *reply)
+{
+    if (!reply->len || c->state == CONN_DOOMED)
+        return;
+    bool is_out = !reply->full && !c->ship.chunk && c->state <= CONN_SERVING &&
+                  send(c->fd, reply->p, reply->len, MSG_NOSIGNAL) == (ssize_t)reply->len;
+    if (!is_out)
+        conn_doom(c);
+}
+
+static void on_event(struct conn *c, enum scan_event event, const struct fault *why)
+{
+    switch (event) {
+    case SCAN_MORE:
+        break;
+    case SCAN_REQUEST:
+        on_request(c);
+        break;
+    case SCAN_REFUSED:
+        refuse(c, why);
+        break;
+    case SCAN_ABORTED:
+        conn_doom(c);
+        break;
+    case SCAN_BROKEN:
+        log_debug("connection closed", kz("reason", "what came is no FastCGI"));
+        conn_doom(c);
+        break;
+    }
+}
+
+/* The head's time runs from its first byte, the body's from the head's end. */
+static void move_deadline(struct conn *c, enum scan_phase before)
+{
+    const struct options *o = c->all->worker->options;
+    if (c->state != CONN_READING || c->scan.phase == before)
+        return;
+    if (c->scan.phase == SCAN_BODY)
+        set_deadline(c, o->body_timeout);
+    else if (c->scan.phase == SCAN_HEAD)
+        set_deadline(c, o->head_timeout);
+}
+
+static void feed(struct conn *c, Str bytes)
+{
+    struct buf reply;
+    buf_init(&reply, REPLY);
+    while (bytes.len && c->state != CONN_DOOMED && c->state != CONN_LINGER) {
+        struct fault why = {0};
+        enum scan_phase before = c->scan.phase;
+        enum scan_event event = scan_feed(&c->scan, &bytes, &reply, &why);
+        send_reply(c, &reply);
+        buf_clear(&reply);
+        if (c->state != CONN_DOOMED)
+            on_event(c, event, &why);
+        move_deadline(c, before);
+    }
+    buf_fini(&reply);
+}
+
+static void on_input(struct conn *c)
+{
+    ssize_t n = recv(c->fd, c->all->input, sizeof c->all->input, MSG_DONTWAIT);
+    if (n > 0)
+        feed(c, str_make(c->all->input, (size_t)n));
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        conn_doom(c);
+}
+
+static void on_events(void *owner, int events)
+{
+    struct conn *c = owner;
+    if (c->state == CONN_DOOMED)
+        return;
+    if (events & (LOOP_ERROR | LOOP_LEFT)) {
+        conn_doom(c);
+        return;
+    }
+    if (events & LOOP_WRITE && c->ship.chunk)
+        on_room(c);
+    if (events & LOOP_READ && c->state != CONN_DOOMED)
+        on_input(c);
+}
+
+static void accept_one(struct conns *all, int fd)
+{
+    struct conn *c = must_alloc(sizeof *c);
+    c->outlet.ops = &ops;
+    c->all = all;
+    c->fd = fd;
+    c->watch = watch_new(all->worker->loop, fd, on_events, c);
+    scan_init(&c->scan, &all->limits);
+    list_append(&all->open, &c->node);
+    all->count++;
+    assert(c->watch); /* a socket can be waited for */
+    set_deadline(c, all->worker->options->head_timeout);
+    watch_conn(c);
+    on_input(c); /* what it wants is mostly there */
+}
+
+static bool is_full(struct conns *all)
+{
+    if (all->count < all->limits.max_connections)
+        return false;
+    if (!all->is_told)
+        log_warn("no more connections are taken", kn("max_connections", all->count));
+    all->is_told = true;
+    return true;
+}
+
+static void on_connect(void *owner, int events)
+{
+    struct conns *all = owner;
+    (void)events;
+    for (int i = 0; i < ACCEPTS && !is_full(all); i++) {
+        int fd = listener_accept(all->listener);
+        if (fd < 0)
+            return;
+        accept_one(all, fd);
+    }
+    if (is_full(all))
+        watch_set(all->watch, 0); /* they wait in the backlog */
+}
+
+struct conns *conns_new(struct worker *w, struct listener *l, struct request_parser *parser)
+{
+    struct conns *all = must_alloc(sizeof *all);
+    all->worker = w;
+    all->listener = l;
+    all->parser = parser;
+    all->limits.max_body = w->options->max_body;
+    all->limits.max_connections = w->options->max_connections;
+    list_init(&all->open);
+    list_init(&all->doomed);
+    heap_init(&all->deadlines);
+    all->watch = watch_new(w->loop, l->fd, on_connect, all);
+    watch_set(all->watch, LOOP_READ);
+    return all;
+}
+
+static void conn_free(struct conn *c)
+{
+    list_remove(&c->node);
+    no_deadline(c);
+    watch_free(c->watch);
+    close(c->fd);
+    ship_drop(&c->ship);
+    scan_fini(&c->scan);
+    c->all->count--;
+    free(c);
+}
+
+void conns_reap(struct conns *all)
+{
+    bool was_full = all->count >= all->limits.max_connections;
+    while (!list_is_empty(&all->doomed)) {
+        struct conn *c = CONTAINER_OF(all->doomed.next, struct conn, node);
+        void *owner = c->outlet.owner;
+        if (owner) {
+            const struct outlet_owner_ops *owner_ops = c->outlet.owner_ops;
+            let_go(c);
+            owner_ops->on_gone(owner);
+        }
+        conn_free(c);
+    }
+    if (was_full && !all->is_stopped && all->count < all->limits.max_connections)
+        watch_set(all->watch, LOOP_READ);
+}
+
+/* A body that does not come is answered; for the rest there is nobody to tell. */
+static void on_deadline(struct conn *c)
+{
+    struct fault why;
+    if (c->state != CONN_READING || c->scan.phase != SCAN_BODY) {
+        conn_doom(c);
+        return;
+    }
+    fail(&why, REFUSE_SLOW_BODY, "body: not whole within body_timeout, %llu ms",
+         (unsigned long long)c->all->worker->options->body_timeout);
+    scan_refuse(&c->scan);
+    refuse(c, &why);
+}
+
+void conns_tick(struct conns *all, Msec now)
+{
+    for (struct heap_node *top; (top = heap_top(&all->deadlines)) && top->key <= now;) {
+        heap_remove(&all->deadlines, top);
+        on_deadline(CONTAINER_OF(top, struct conn, deadline));
+    }
+}
+
+void conns_stop(struct conns *all)
+{
+    struct list *node, *safe;
+    for (int fd; !all->is_stopped && !is_full(all) && (fd = listener_accept(all->listener)) >= 0;)
+        accept_one(all, fd);
+    all->is_stopped = true;
+    watch_set(all->watch, 0);
+    LIST_EACH(node, safe, &all->open)
+    {
+        struct conn *c = CONTAINER_OF(node, struct conn, node);
+        if (c->state == CONN_READING && c->scan.phase == SCAN_IDLE)
+            conn_doom(c);
+    }
+}
+
+size_t conns_count(const struct conns *all)
+{
+    return all->count;
+}
+
+bool conns_are_idle(struct conns *all)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &all->open)
+    {
+        if (CONTAINER_OF(node, struct conn, node)->state != CONN_LINGER)
+            return false;
+    }
+    return true;
+}
+
+void conns_free(struct conns *all)
+{
+    if (!all)
+        return;
+    while (!list_is_empty(&all->open))
+        conn_doom(CONTAINER_OF(all->open.next, struct conn, node));
+    conns_reap(all);
+    watch_free(all->watch);
+    heap_fini(&all->deadlines);
+    free(all);
+}

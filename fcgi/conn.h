@@ -1,0 +1,25 @@
+/* conn -- connections from web servers: accepted, read without blocking, scanned under limits and
+ * deadlines, each an outlet while its request is served. Knows records, nothing of what is said. */
+#ifndef BELFRY_CONN_H
+#define BELFRY_CONN_H
+
+#include "listen.h"
+#include "request.h"
+#include "worker.h"
+
+struct conns;
+
+/* The parser stays the caller's. */
+struct conns *conns_new(struct worker *w, struct listener *l, struct request_parser *parser);
+/* Closes what is still open. */
+void conns_free(struct conns *c);
+/* Takes what has connected already, then nobody any more. */
+void conns_stop(struct conns *c);
+/* Ends the turn: owners of broken connections hear of it, then they are freed. */
+void conns_reap(struct conns *c);
+void conns_tick(struct conns *c, Msec now); /* deadlines */
+size_t conns_count(const struct conns *c);
+/* No connection has a request that is not answered, or whose answer is not out. */
+bool conns_are_idle(struct conns *c);
+
+#endif

@@ -1,0 +1,24 @@
+/* listen -- the socket that web servers connect to: handed over by systemd or by who started us, or
+ * bound here so that its path never vanishes. */
+#ifndef BELFRY_LISTEN_H
+#define BELFRY_LISTEN_H
+
+#include "base/options.h"
+
+struct listener {
+    int fd;
+    int lock;  /* -1: there is none */
+    int spare; /* given up for a moment when descriptors run out */
+    bool is_tcp;
+    char where[160]; /* for the ready line */
+};
+
+MUST_USE bool listener_open(struct listener *l, const struct options *o, struct fault *why);
+/* Nonblocking, close-on-exec. -1: nobody waits, or it could not be taken. */
+int listener_accept(struct listener *l);
+void listener_close(struct listener *l);
+
+/* Binds beside what may be there and renames over it: mode 0660 and the group, then listening. */
+MUST_USE bool listen_unix(const char *path, const char *group, int *fd, struct fault *why);
+
+#endif

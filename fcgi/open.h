@@ -1,0 +1,29 @@
+/* open -- GET /events and GET /events/poll: from the words of a request to a stream. */
+#ifndef BELFRY_OPEN_H
+#define BELFRY_OPEN_H
+
+#include "base/random.h"
+#include "channels.h"
+#include "stream.h"
+#include "visit.h"
+
+void open_stream(struct visit *v);
+void open_poll(struct visit *v);
+/* Polls that wait for a hub that is away: it came, or the time is out. */
+void open_tick(struct worker *w, Msec now);
+
+/* What a request asks for. Its slices are the query's, the visitor's, the options' and its own. */
+struct opening {
+    struct stream_request stream;
+    struct channels channels;
+    char made[RANDOM_NAME]; /* a client that named itself not */
+    uint64_t wait;          /* seconds */
+};
+
+/* Pure but for the made name. `name`: the channel of /events/NAME; `header`: Last-Event-ID. */
+MUST_USE bool opening_read(struct opening *o, const struct options *options, const struct query *q,
+                           const struct visitor *v, Str name, Str header, Msec wall,
+                           struct fault *why);
+void opening_fini(struct opening *o);
+
+#endif

@@ -1,0 +1,156 @@
+#include "pipe.h"
+
+#include "ship.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct pipe {
+    struct outlet outlet; /* first */
+    struct list node;
+    struct pipes *all;
+    struct watch *watch; /* NULL: a file, which never makes wait */
+    struct ship ship;
+    int fd;
+    bool is_doomed;
+};
+
+static struct pipe *pipe_of(struct outlet *o)
+{
+    return (struct pipe *)(void *)o;
+}
+
+static void doom(struct pipe *p)
+{
+    if (p->is_doomed)
+        return;
+    p->is_doomed = true;
+    if (p->watch)
+        watch_set(p->watch, 0);
+    list_remove(&p->node);
+    list_append(&p->all->doomed, &p->node);
+}
+
+static void watch_pipe(struct pipe *p)
+{
+    if (p->watch)
+        watch_set(p->watch, p->ship.chunk ? LOOP_ERROR | LOOP_WRITE : LOOP_ERROR);
+}
+
+static bool pipe_write(struct outlet *o, struct chunk *c)
+{
+    struct pipe *p = pipe_of(o);
+    if (p->is_doomed)
+        return false;
+    switch (ship_start(&p->ship, p->fd, c, chunk_bytes(c))) {
+    case SHIP_ALL:
+        return true;
+    case SHIP_SOME:
+        watch_pipe(p);
+        return false;
+    case SHIP_BROKEN:
+        doom(p);
+        return false;
+    }
+    return false;
+}
+
+static void let_go(struct pipe *p)
+{
+    p->outlet.owner = NULL;
+    p->outlet.owner_ops = NULL;
+}
+
+static void pipe_finish(struct outlet *o)
+{
+    struct pipe *p = pipe_of(o);
+    let_go(p);
+    if (!p->ship.chunk)
+        doom(p);
+}
+
+static void pipe_abort(struct outlet *o)
+{
+    struct pipe *p = pipe_of(o);
+    let_go(p);
+    doom(p);
+}
+
+static const struct outlet_ops ops = {pipe_write, pipe_finish, pipe_abort};
+
+static void on_room(struct pipe *p)
+{
+    enum shipped done = ship_push(&p->ship, p->fd);
+    if (done == SHIP_SOME)
+        return;
+    if (done == SHIP_BROKEN || !p->outlet.owner) {
+        doom(p);
+        return;
+    }
+    watch_pipe(p);
+    p->outlet.owner_ops->on_writable(p->outlet.owner);
+}
+
+static void on_events(void *owner, int events)
+{
+    struct pipe *p = owner;
+    if (p->is_doomed)
+        return;
+    if (events & LOOP_WRITE && p->ship.chunk)
+        on_room(p);
+    else if (events & LOOP_ERROR)
+        doom(p);
+}
+
+struct outlet *pipe_new(struct pipes *all, int fd)
+{
+    struct pipe *p = must_alloc(sizeof *p);
+    p->outlet.ops = &ops;
+    p->all = all;
+    p->fd = fd;
+    p->watch = watch_new(all->loop, fd, on_events, p);
+    list_append(&all->open, &p->node);
+    watch_pipe(p);
+    return &p->outlet;
+}
+
+void pipes_init(struct pipes *all, struct loop *l)
+{
+    all->loop = l;
+    list_init(&all->open);
+    list_init(&all->doomed);
+}
+
+static void pipe_free(struct pipe *p)
+{
+    list_remove(&p->node);
+    watch_free(p->watch);
+    ship_drop(&p->ship);
+    close(p->fd);
+    free(p);
+}
+
+void pipes_reap(struct pipes *all)
+{
+    while (!list_is_empty(&all->doomed)) {
+        struct pipe *p = CONTAINER_OF(all->doomed.next, struct pipe, node);
+        void *owner = p->outlet.owner;
+        const struct outlet_owner_ops *owner_ops = p->outlet.owner_ops;
+        let_go(p);
+        if (owner)
+            owner_ops->on_gone(owner);
+        pipe_free(p);
+    }
+}
+
+bool pipes_are_idle(const struct pipes *all)
+{
+    return list_is_empty(&all->open);
+}
+
+void pipes_fini(struct pipes *all)
+{
+    while (!list_is_empty(&all->open))
+        doom(CONTAINER_OF(all->open.next, struct pipe, node));
+    pipes_reap(all);
+}

@@ -1,0 +1,28 @@
+/* pipe -- the standard output of a CGI program as an outlet: raw bytes, no records. That the
+ * reader went shows only when writing: mod_cgid half-closes its sockets from the start. */
+#ifndef BELFRY_PIPE_H
+#define BELFRY_PIPE_H
+
+#include "base/list.h"
+#include "loop.h"
+#include "outlet.h"
+
+struct pipe;
+
+/* All pipes of one process. */
+struct pipes {
+    struct loop *loop;
+    struct list open, doomed;
+};
+
+void pipes_init(struct pipes *p, struct loop *l);
+/* At the end of the turn: owners hear that their browser went, and what is over is freed. */
+void pipes_reap(struct pipes *p);
+bool pipes_are_idle(const struct pipes *p);
+/* Closes what is still open. */
+void pipes_fini(struct pipes *p);
+
+/* The descriptor is the pipe's from now on. */
+struct outlet *pipe_new(struct pipes *all, int fd);
+
+#endif

@@ -1,0 +1,217 @@
+#include "route.h"
+
+#include "asset.h"
+#include "history.h"
+#include "open.h"
+#include "send.h"
+#include "state.h"
+#include "subscribe.h"
+#include "wire/names.h"
+#include "wire/refusal.h"
+
+enum { PARTS_MAX = 8, PATH_MAX_BYTES = 8192 };
+
+static const struct route routes[] = {
+    {"", "GET", open_stream},
+    {"poll", "GET", open_poll},
+    {"subscribe", "POST", subscribe_add},
+    {"unsubscribe", "POST", subscribe_remove},
+    {"send", "POST", send_publish},
+    {"history", "GET", history_page},
+    {"health", "GET", state_health},
+    {"ready", "GET", state_ready},
+    {"metrics", "GET", state_metrics},
+    {"presence", "GET", NULL},
+    {"refresh", "POST", NULL},
+    {"ticket", "POST", NULL},
+};
+static const struct route stream_route = {"NAME", "GET", open_stream};
+static const struct route asset_route = {"FILE", "GET", asset_serve};
+
+struct path {
+    size_t n;
+    Str part[PARTS_MAX];
+    struct buf memory;
+};
+
+static bool is_part(Str part, struct fault *why)
+{
+    if (str_has_control(part) || !str_is_utf8(part))
+        return fail(why, REFUSE_MALFORMED, "path: has control characters or is not UTF-8");
+    return true;
+}
+
+/* Parts are decoded once each, so that an encoded slash stays a part of its part. */
+static bool path_split(struct path *p, Str text, bool is_decoded, struct fault *why)
+{
+    p->n = 0;
+    if (text.len > PATH_MAX_BYTES)
+        return fail(why, REFUSE_NOT_FOUND, "path: more than %d bytes", PATH_MAX_BYTES);
+    buf_init(&p->memory, PATH_MAX_BYTES);
+    buf_room(&p->memory, PATH_MAX_BYTES); /* so that it never moves */
+    for (Str piece; str_cut(&text, '/', &piece);) {
+        size_t at = p->memory.len;
+        if (!piece.len)
+            continue;
+        if (p->n == PARTS_MAX)
+            return fail(why, REFUSE_NOT_FOUND, "path: more than %d parts", PARTS_MAX);
+        if (is_decoded)
+            buf_put(&p->memory, piece);
+        else if (!percent_decode(&p->memory, piece, false, "path", why))
+            return false;
+        p->part[p->n] = str_make(p->memory.p + at, p->memory.len - at);
+        if (!is_part(p->part[p->n++], why))
+            return false;
+    }
+    return true;
+}
+
+/* Takes the mount's parts off. */
+static bool path_enter(struct path *p, Str mount)
+{
+    size_t n = 0;
+    for (Str piece; str_cut(&mount, '/', &piece);) {
+        if (!piece.len)
+            continue;
+        if (n == p->n || !str_eq(p->part[n], piece))
+            return false;
+        n++;
+    }
+    p->n -= n;
+    memmove(p->part, p->part + n, p->n * sizeof *p->part);
+    return true;
+}
+
+static const struct route *find_fixed(const struct path *p)
+{
+    Str path = p->n ? p->part[0] : STR("");
+    for (size_t i = 0; p->n <= 1 && i < COUNT_OF(routes); i++)
+        if (str_eq(path, str_of(routes[i].path)))
+            return &routes[i];
+    return NULL;
+}
+
+/* Files have a folder or a name of their own; everything else is the name of a channel. */
+static const struct route *find_named(const struct path *p, struct buf *name)
+{
+    bool is_user = p->n == 2 && str_eq(p->part[0], STR("user"));
+    for (size_t i = 0; i < p->n; i++) {
+        if (i)
+            buf_putc(name, is_user ? ':' : '/');
+        buf_put(name, p->part[i]);
+    }
+    if (name->full)
+        return NULL;
+    if (asset_find(buf_str(name)))
+        return &asset_route;
+    return is_user || p->n == 1 ? &stream_route : NULL;
+}
+
+bool route_find(Str mount, Str text, bool is_decoded, struct buf *name, const struct route **out,
+                struct fault *why)
+{
+    struct path p;
+    *out = NULL;
+    buf_init(&p.memory, 0);
+    bool ok = path_split(&p, text, is_decoded, why);
+    if (ok && path_enter(&p, mount)) {
+        *out = find_fixed(&p);
+        if (!*out)
+            *out = find_named(&p, name);
+    }
+    buf_fini(&p.memory);
+    if (ok && !*out)
+        return fail(why, REFUSE_NOT_FOUND, "path: nothing is here");
+    if (ok && !(*out)->handle)
+        return fail(why, REFUSE_NOT_FOUND, "path: %s is not offered", (*out)->path);
+    return ok;
+}
+
+/* The path and the query of REQUEST_URI, which may be a whole URL. */
+static Str split_uri(Str uri, Str *query)
+{
+    size_t scheme = str_find(uri, ':');
+    if (uri.len && uri.p[0] != '/' && str_starts(str_skip(uri, scheme), STR("://"))) {
+        uri = str_skip(uri, scheme + strlen("://"));
+        uri = str_skip(uri, str_find(uri, '/'));
+    }
+    size_t mark = str_find(uri, '?');
+    *query = str_skip(uri, mark + 1);
+    return str_make(uri.p, mark);
+}
+
+/* Where there is no REQUEST_URI the web server decoded the path. */
+static bool find(struct visit *v, Str *query, const struct route **out, struct fault *why)
+{
+    Str mount = str_of(v->worker->options->mount);
+    Str uri = request_var(v->request, "REQUEST_URI");
+    if (uri.len)
+        return route_find(mount, split_uri(uri, query), false, &v->name, out, why);
+    struct buf path;
+    buf_init(&path, PATH_MAX_BYTES);
+    buf_put(&path, request_var(v->request, "SCRIPT_NAME"));
+    buf_put(&path, request_var(v->request, "PATH_INFO"));
+    bool ok = route_find(mount, buf_str(&path), true, &v->name, out, why);
+    buf_fini(&path);
+    return ok;
+}
+
+static const char *allowed(const struct route *r)
+{
+    return strcmp(r->method, "GET") == 0 ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+}
+
+static void answer_options(struct visit *v, const struct route *r)
+{
+    v->cors.is_preflight = true;
+    visit_answer(v, &(struct answer){.status = 204, .title = "No Content", .allow = allowed(r)});
+}
+
+static void refuse_method(struct visit *v, const struct route *r, Str method)
+{
+    struct fault why;
+    struct buf body;
+    buf_init(&body, ANSWER_HEAD_MAX);
+    fail(&why, REFUSE_METHOD, "method: %.*s is not one of %s", FMT(method), allowed(r));
+    struct answer a = answer_problem(&why, &body);
+    a.allow = allowed(r);
+    visit_answer(v, &a);
+    buf_fini(&body);
+}
+
+static bool accepts_stream(Str accept)
+{
+    Str type = STR("text/event-stream");
+    return accept.len && memmem(accept.p, accept.len, type.p, type.len);
+}
+
+static bool prepare(struct visit *v, const struct route *r, Str query, struct fault *why)
+{
+    const struct options *o = v->worker->options;
+    Str given = request_var(v->request, "QUERY_STRING");
+    v->wants_stream = r->handle == open_stream &&
+                      accepts_stream(request_var(v->request, "HTTP_ACCEPT"));
+    return auth_visitor(o, v->request, &v->visitor, why) &&
+           (strcmp(r->method, "POST") != 0 || auth_origin(o, v->request, &v->visitor, why)) &&
+           query_parse(&v->query, given.len ? given : query, why);
+}
+
+void route(struct visit *v)
+{
+    struct fault why = {0};
+    const struct route *r;
+    Str query = STR_NONE;
+    Str method = request_var(v->request, "REQUEST_METHOD");
+    v->cors = cors_judge(str_of(v->worker->options->origins), request_var(v->request, "HTTP_ORIGIN"));
+    v->is_head = str_eq(method, STR("HEAD"));
+    if (!find(v, &query, &r, &why))
+        visit_refuse(v, &why);
+    else if (str_eq(method, STR("OPTIONS")))
+        answer_options(v, r);
+    else if (!str_eq(v->is_head ? STR("GET") : method, str_of(r->method)))
+        refuse_method(v, r, method);
+    else if (!prepare(v, r, query, &why))
+        visit_refuse(v, &why);
+    else
+        r->handle(v);
+}

@@ -1,0 +1,21 @@
+/* route -- which handler serves a request: by the path below the mount and the method. */
+#ifndef BELFRY_ROUTE_H
+#define BELFRY_ROUTE_H
+
+#include "visit.h"
+
+/* Serves what was just accepted. */
+void route(struct visit *v);
+
+struct route {
+    const char *path;                 /* below the mount, without its first slash */
+    const char *method;               /* the only one besides HEAD (of a GET) and OPTIONS */
+    void (*handle)(struct visit *v);  /* NULL: this mount does not offer it */
+};
+
+/* The route of `path`, as it stands in REQUEST_URI or (decoded already) in PATH_INFO. `name`: what
+ * it says in the place of NAME; user:NAME where it says user/NAME. */
+MUST_USE bool route_find(Str mount, Str path, bool is_decoded, struct buf *name,
+                         const struct route **out, struct fault *why);
+
+#endif

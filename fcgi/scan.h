@@ -1,0 +1,60 @@
+/* scan -- what a FastCGI peer sends, looked at record by record and bounded, before anything else
+ * believes it. Gathers one request; answers or drops what is not part of it; then goes on looking,
+ * while the request is served, for the peer's second thoughts. Pure: bytes in, events out. */
+#ifndef BELFRY_SCAN_H
+#define BELFRY_SCAN_H
+
+#include "base/fault.h"
+#include "record.h"
+
+#define PARAMS_MAX (64 * 1024) /* bytes of a request's head */
+
+struct scan_limits {
+    size_t max_body;
+    uint64_t max_connections; /* what GET_VALUES is told */
+};
+
+enum scan_phase {
+    SCAN_IDLE,   /* before a request */
+    SCAN_HEAD,   /* its params come */
+    SCAN_BODY,   /* its body comes */
+    SCAN_SERVED, /* it was handed over, or refused */
+};
+
+struct scan {
+    const struct scan_limits *limits;
+    enum scan_phase phase;
+    uint16_t id;   /* of the request */
+    bool keep;     /* the peer wants the connection kept */
+    bool is_refused; /* a body may still be coming */
+    bool has_size; /* CONTENT_LENGTH said how long the body is */
+    uint8_t have;  /* bytes of the record's header */
+    uint8_t got;   /* bytes of BEGIN's body */
+    char header[RECORD_HEADER], begin[8];
+    struct record record;
+    size_t left, padding; /* of the record's content and padding */
+    size_t size;
+    struct buf params, body;
+};
+
+enum scan_event {
+    SCAN_MORE,    /* all bytes are used */
+    SCAN_REQUEST, /* whole: in `params` (pairs, all of them well formed) and `body` */
+    SCAN_REFUSED, /* `why` says it; the peer can be told */
+    SCAN_ABORTED, /* the peer gave its request up */
+    SCAN_BROKEN,  /* this is no FastCGI: to be closed */
+};
+
+void scan_init(struct scan *s, const struct scan_limits *limits);
+void scan_fini(struct scan *s);
+/* Takes bytes off the front up to the next event. What the peer must be told by records of their
+ * own (management, a second request) is appended to `reply`. */
+enum scan_event scan_feed(struct scan *s, Str *bytes, struct buf *reply, struct fault *why);
+/* Frees what was gathered: it was taken over, or nobody wants it. */
+void scan_drop(struct scan *s);
+/* The request is refused before it is whole: what still comes of it is let go. */
+void scan_refuse(struct scan *s);
+/* The request is answered: ready for the next one on this connection. */
+void scan_next(struct scan *s);
+
+#endif

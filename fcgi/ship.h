@@ -1,0 +1,21 @@
+/* ship -- one chunk on its way out of a descriptor that may be full. Pure but for write(2). */
+#ifndef BELFRY_SHIP_H
+#define BELFRY_SHIP_H
+
+#include "chunk.h"
+
+struct ship {
+    struct chunk *chunk; /* NULL: nothing is left */
+    Str left;            /* of its bytes, or of its records */
+};
+
+enum shipped { SHIP_ALL, SHIP_SOME, SHIP_BROKEN };
+
+/* Writes the bytes, which are the chunk's; what does not go out is kept, with a reference. Only
+ * when nothing is left. */
+enum shipped ship_start(struct ship *s, int fd, struct chunk *c, Str bytes);
+/* Goes on. */
+enum shipped ship_push(struct ship *s, int fd);
+void ship_drop(struct ship *s);
+
+#endif

@@ -1,0 +1,81 @@
+#include "wait.h"
+
+#include <stdlib.h>
+
+struct wait {
+    struct outlet outlet; /* first */
+    struct outlet *inner;
+    struct worker *worker;
+    struct stream *stream;
+    struct heap_node node;
+};
+
+static void wait_free(struct wait *w)
+{
+    heap_remove(&w->worker->waits, &w->node);
+    free(w);
+}
+
+static bool wait_write(struct outlet *o, struct chunk *c)
+{
+    struct outlet *inner = ((struct wait *)(void *)o)->inner;
+    return inner->ops->write(inner, c);
+}
+
+static void wait_finish(struct outlet *o)
+{
+    struct wait *w = (struct wait *)(void *)o;
+    w->inner->ops->finish(w->inner);
+    wait_free(w);
+}
+
+static void wait_abort(struct outlet *o)
+{
+    struct wait *w = (struct wait *)(void *)o;
+    w->inner->ops->abort(w->inner);
+    wait_free(w);
+}
+
+static const struct outlet_ops ops = {wait_write, wait_finish, wait_abort};
+
+static void on_writable(void *owner)
+{
+    struct wait *w = owner;
+    w->outlet.owner_ops->on_writable(w->outlet.owner);
+}
+
+static void on_gone(void *owner)
+{
+    struct wait *w = owner;
+    w->outlet.owner_ops->on_gone(w->outlet.owner);
+    wait_free(w);
+}
+
+static const struct outlet_owner_ops owner_ops = {on_writable, on_gone};
+
+struct outlet *wait_new(struct worker *worker, struct outlet *inner)
+{
+    struct wait *w = must_alloc(sizeof *w);
+    w->outlet.ops = &ops;
+    w->inner = inner;
+    w->worker = worker;
+    inner->owner_ops = &owner_ops;
+    inner->owner = w;
+    return &w->outlet;
+}
+
+void wait_until(struct outlet *o, struct stream *s, Msec at)
+{
+    struct wait *w = (struct wait *)(void *)o;
+    w->stream = s;
+    heap_set(&w->worker->waits, &w->node, at);
+}
+
+void wait_tick(struct worker *worker, Msec now)
+{
+    for (struct heap_node *top; (top = heap_top(&worker->waits)) && top->key <= now;) {
+        struct wait *w = CONTAINER_OF(top, struct wait, node);
+        heap_remove(&worker->waits, top);
+        stream_answer_now(w->stream);
+    }
+}

@@ -1,0 +1,168 @@
+#include "worker.h"
+
+#include "base/log.h"
+#include "base/notify.h"
+#include "cable.h"
+#include "conn.h"
+#include "handover.h"
+#include "open.h"
+#include "wait.h"
+#include "wire/names.h"
+
+#include <stdio.h>
+
+#define TICK  ((Msec)100)
+#define DRAIN ((Msec)5000) /* over so long the streams are spread that go at a stop */
+
+/* Nothing is owed to anybody: no stream, no request, no byte. */
+static bool is_done(struct worker *w, Msec now)
+{
+    bool is_idle = roster_streams(w->roster) == 0 && w->visits == 0 && pipes_are_idle(&w->pipes);
+    if (w->number == 0)
+        return is_idle; /* a CGI program has nothing to wait for */
+    if (!w->is_stopping)
+        return false;
+    if (now > w->stop_at + w->options->publish_timeout)
+        return true;
+    return is_idle && (!w->conns || conns_are_idle(w->conns)) &&
+           (!w->handover || handover_is_idle(w->handover));
+}
+
+static void reap(struct worker *w)
+{
+    if (w->conns)
+        conns_reap(w->conns);
+    if (w->handover)
+        handover_reap(w->handover);
+    pipes_reap(&w->pipes);
+}
+
+static void flush(struct worker *w, Msec now)
+{
+    Msec next = roster_next_flush(w->roster, now);
+    if (next && next <= now)
+        roster_flush(w->roster, now);
+    else if (next)
+        timer_once(w->paces, next - now);
+}
+
+/* The end of each turn: what the hub said, then what browsers get, then what became of them. */
+static bool turn(void *owner)
+{
+    struct worker *w = owner;
+    Msec now = loop_now(w->loop);
+    link_set_wall(w->link, clock_wall());
+    bool has_more = cable_drain(w->cable, now);
+    reap(w);
+    flush(w, now);
+    reap(w);
+    if (is_done(w, now))
+        loop_stop(w->loop);
+    return has_more;
+}
+
+static void on_tick(void *owner)
+{
+    struct worker *w = owner;
+    Msec now = loop_now(w->loop);
+    link_tick(w->link, now);
+    roster_tick(w->roster, now);
+    open_tick(w, now);
+    wait_tick(w, now);
+    if (w->conns)
+        conns_tick(w->conns, now);
+    if (w->handover)
+        handover_tick(w->handover, now);
+    if (w->is_stopping)
+        roster_drain(w->roster, now, w->stop_at > now ? w->stop_at - now : 0);
+}
+
+/* That the loop woke is enough: flushing is what the end of each turn does. */
+static void on_pace(void *owner)
+{
+    (void)owner;
+}
+
+bool worker_open(struct worker *w, const struct options *o, unsigned number, struct fault *why)
+{
+    *w = (struct worker){.options = o, .number = number, .loop = loop_new()};
+    heap_init(&w->waits);
+    list_init(&w->held);
+    pipes_init(&w->pipes, w->loop);
+    w->cable = cable_open(w, why);
+    w->roster = roster_new(o, w->link);
+    link_attach(w->link, w->roster);
+    link_set_wall(w->link, clock_wall());
+    w->ticks = timer_new(w->loop, on_tick, w);
+    w->paces = timer_new(w->loop, on_pace, w);
+    timer_every(w->ticks, TICK);
+    loop_before_sleep(w->loop, turn, w);
+    return w->cable != NULL;
+}
+
+bool worker_listen(struct worker *w, struct listener *l, struct fault *why)
+{
+    w->parser = request_parser_new();
+    w->conns = conns_new(w, l, w->parser);
+    if (l->lock < 0)
+        return true; /* another one's folder: CGI programs go to that one */
+    w->handover = handover_new(w, why);
+    return w->handover != NULL;
+}
+
+void worker_run(struct worker *w)
+{
+    loop_run(w->loop);
+}
+
+void worker_stop(struct worker *w)
+{
+    if (w->is_stopping)
+        return;
+    w->is_stopping = true;
+    w->stop_at = loop_now(w->loop) + DRAIN;
+    log_info("stopping", kn("streams", roster_streams(w->roster)), kn("requests", w->visits));
+    if (w->conns)
+        conns_stop(w->conns);
+    if (w->handover)
+        handover_stop(w->handover);
+}
+
+void worker_close(struct worker *w)
+{
+    conns_free(w->conns);
+    pipes_fini(&w->pipes);
+    handover_free(w->handover);
+    link_goodbye(w->link);
+    roster_free(w->roster);
+    link_free(w->link);
+    cable_close(w->cable);
+    timer_free(w->ticks);
+    timer_free(w->paces);
+    request_parser_free(w->parser);
+    heap_fini(&w->waits);
+    loop_free(w->loop);
+}
+
+static void put_figure(struct buf *list, const char *name, uint64_t value)
+{
+    char item[96];
+    int n = snprintf(item, sizeof item, "%s %llu", name, (unsigned long long)value);
+    list_put(list, str_make(item, (size_t)n));
+}
+
+void worker_put_figures(const struct worker *w, struct buf *list)
+{
+    const struct roster_counts *c = roster_counts(w->roster);
+    put_figure(list, "requests_total", w->requests);
+    put_figure(list, "requests_refused_total", w->refused);
+    put_figure(list, "requests_waiting", w->visits);
+    put_figure(list, "connections", w->conns ? conns_count(w->conns) : 0);
+    put_figure(list, "streams", roster_streams(w->roster));
+    put_figure(list, "streams_opened_total", c->opened);
+    put_figure(list, "streams_closed_total", c->closed);
+    put_figure(list, "streams_slow_total", c->slow);
+    put_figure(list, "gaps_total", c->gaps);
+    put_figure(list, "deliveries_total", c->deliveries);
+    put_figure(list, "replay_slices_total", c->slices);
+}

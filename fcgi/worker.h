@@ -1,0 +1,53 @@
+/* worker -- one process that serves requests: the loop and what it turns. Everything that handles a
+ * request finds here what it needs. */
+#ifndef BELFRY_WORKER_H
+#define BELFRY_WORKER_H
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "link.h"
+#include "loop.h"
+#include "pipe.h"
+#include "roster.h"
+
+struct cable;
+struct conns;
+struct handover;
+struct listener;
+struct request_parser;
+
+struct worker {
+    const struct options *options;
+    unsigned number; /* 1..workers; 0: a CGI program on its own */
+    struct loop *loop;
+    struct cable *cable;
+    struct link *link;
+    struct roster *roster;
+    struct request_parser *parser;
+    struct conns *conns;       /* NULL: nobody listens */
+    struct pipes pipes;        /* answers of CGI programs */
+    struct handover *handover; /* NULL: no socket for CGI programs */
+    struct timer *ticks, *paces; /* the second: when streams are written to again */
+    struct heap waits; /* polls whose time runs (wait.h) */
+    struct list held;  /* polls that wait for a hub that is away (open.h) */
+    size_t held_count;
+    size_t visits; /* requests under way that are not streams */
+    bool is_stopping;
+    Msec stop_at; /* no stream is left by then */
+    uint64_t requests, refused;
+};
+
+/* Opens the way to the hub, and nothing to listen on. After every fork: threads start here. */
+MUST_USE bool worker_open(struct worker *w, const struct options *o, unsigned number,
+                          struct fault *why);
+/* Web servers, and CGI programs where the folder's lock is ours. The listener stays the caller's. */
+MUST_USE bool worker_listen(struct worker *w, struct listener *l, struct fault *why);
+/* Until everything is answered after worker_stop. */
+void worker_run(struct worker *w);
+/* Takes nothing new, says goodbye to the streams one after the other, answers what is owed. */
+void worker_stop(struct worker *w);
+void worker_close(struct worker *w);
+/* A list of "name value": what /metrics shows of it. */
+void worker_put_figures(const struct worker *w, struct buf *list);
+
+#endif
