@@ -27,6 +27,20 @@ static bool refuse(struct reading *r, const char *what)
     return fail(r->why, REFUSE_CONFIG, "%.100s, line %u: %s", r->file, r->line, what);
 }
 
+static bool pass_on(struct reading *r, Str name, Str value)
+{
+    struct config_entry entry = {
+        .file = r->file,
+        .line = r->line,
+        .section = r->section,
+        .name = name,
+        .value = value,
+        .is_more = r->is_indented && r->has_entry,
+    };
+    r->is_refused = !r->take(r->into, &entry, r->why);
+    return !r->is_refused;
+}
+
 static bool is_comment(Str line)
 {
     return !line.len || line.p[0] == ';' || line.p[0] == '#';
@@ -60,6 +74,7 @@ static bool check_line(struct reading *r, Str line)
             return refuse(r, "a section is a line [NAME] that begins at the margin");
         r->section = str_trim(str_make(text.p + 1, text.len - 2));
         r->has_entry = false;
+        return pass_on(r, STR_NONE, STR_NONE);
     }
     return true;
 }
@@ -83,18 +98,10 @@ static char *next_line(char *out, int size, void *stream)
 static int on_entry(void *user, const char *section, const char *name, const char *value)
 {
     struct reading *r = user;
-    struct config_entry entry = {
-        .file = r->file,
-        .line = r->line,
-        .section = r->section,
-        .name = str_of(name),
-        .value = str_of(value),
-        .is_more = r->is_indented && r->has_entry,
-    };
     (void)section;
+    bool ok = !r->is_refused && pass_on(r, str_of(name), str_of(value));
     r->has_entry = true;
-    r->is_refused = r->is_refused || !r->take(r->into, &entry, r->why);
-    return !r->is_refused;
+    return ok;
 }
 
 bool config_parse(Str text, const char *file, config_take *take, void *into, struct fault *why)

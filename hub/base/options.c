@@ -15,8 +15,6 @@
 #define PLACE         160
 #define CHANNEL_SPACE STR("channel ")
 
-extern char **environ;
-
 struct channel_section {
     char *pattern;
     struct retention is, has; /* has: 1 where the file gives it */
@@ -30,6 +28,12 @@ struct load {
     const char *config;
     struct fault *why;
 };
+
+/* What a message shows of a name that is none of ours. */
+static Str cut(Str name)
+{
+    return str_make(name.p, name.len > 60 ? 60 : name.len);
+}
 
 static void *member(struct options *o, const struct option_row *row)
 {
@@ -82,23 +86,32 @@ static struct channel_section *add_section(struct options *o, Str pattern, const
     return s;
 }
 
+/* An entry of [channel PATTERN], or that line itself. */
 static bool take_retention(struct load *l, const char *place, const struct config_entry *entry)
 {
     Str pattern = str_trim(str_skip(entry->section, CHANNEL_SPACE.len));
     struct channel_section *s = find_section(l->o, pattern);
     if (!s)
         s = add_section(l->o, pattern, place, l->why);
-    if (!s)
-        return false;
+    if (!s || !entry->name.p)
+        return s != NULL;
     uint64_t *value = retention_part(&s->is, entry->name);
     uint64_t *has = retention_part(&s->has, entry->name);
     if (!value)
         return fail(l->why, REFUSE_CONFIG, "%s: [channel] takes keep, age and bytes, not %.*s",
-                    place, FMT(entry->name));
+                    place, FMT(cut(entry->name)));
     if ((*has)++)
         return fail(l->why, REFUSE_CONFIG, "%s: %.*s is given twice%s", place, FMT(entry->name),
                     entry->is_more ? "; it has one value" : "");
     return option_set(option_find(entry->name), place, entry->value, value, l->why);
+}
+
+static bool is_section(Str name)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (str_eq(name, str_of(option_rows[i].section)))
+            return true;
+    return false;
 }
 
 /* An indented line goes on with a list between commas. */
@@ -126,10 +139,14 @@ static bool take_entry(void *into, const struct config_entry *entry, struct faul
     snprintf(place, sizeof place, "%.100s, line %u", entry->file, entry->line);
     if (str_starts(entry->section, CHANNEL_SPACE))
         return take_retention(l, place, entry);
+    if (!entry->name.p)
+        return is_section(entry->section) ||
+               fail(why, REFUSE_CONFIG, "%s: there is no section [%.*s]", place,
+                    FMT(cut(entry->section)));
     const struct option_row *row = option_find(entry->name);
     if (!row || str_find(entry->name, '-') < entry->name.len)
         return fail(why, REFUSE_CONFIG, "%s: there is no option %.*s", place,
-                    (int)(entry->name.len > 60 ? 60 : entry->name.len), entry->name.p);
+                    FMT(cut(entry->name)));
     if (!str_eq(entry->section, str_of(row->section)))
         return fail(why, REFUSE_CONFIG, "%s: %s belongs in section [%s]", place, row->name,
                     row->section);
@@ -168,7 +185,7 @@ static bool take_variable(struct load *l, Str rest)
         name[i] = lower(rest.p[i]);
     if (len < sizeof name)
         row = option_find(str_make(name, len));
-    snprintf(place, sizeof place, "environment, BELFRY_%.*s", (int)(len > 60 ? 60 : len), rest.p);
+    snprintf(place, sizeof place, "environment, BELFRY_%.*s", FMT(cut(str_make(rest.p, len))));
     if (!row)
         return fail(l->why, REFUSE_CONFIG, "%s: there is no such option", place);
     return option_set(row, place, str_skip(rest, len + 1), member(l->o, row), l->why);
@@ -206,7 +223,7 @@ static bool *find_question(struct options *o, Str name)
 static bool take_flag(struct load *l, Str name, const char *value, bool is_first)
 {
     char place[PLACE];
-    snprintf(place, sizeof place, "--%.*s", (int)(name.len > 60 ? 60 : name.len), name.p);
+    snprintf(place, sizeof place, "--%.*s", FMT(cut(name)));
     const struct option_row *row = option_find(name);
     bool is_config = str_eq(name, STR("config"));
     if (!is_config && !row)
