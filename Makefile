@@ -30,7 +30,7 @@ HELPERS  := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES  := $(BASE) $(WIRE) $(HUB) $(CLI) $(FCGI) $(wildcard tests/*/*.c)
-SCRIPTS  := $(shell grep -lE '^\#! */bin/(ba)?sh' scripts/* tests/*/* .ci/* 2>/dev/null)
+SCRIPTS  := $(shell grep -lE '^\#! */bin/(ba)?sh' -rs scripts tests .ci --exclude-dir=seeds)
 JS       := $(filter-out %test.js %tests.js,$(wildcard fcgi/js/*.js))
 DEMO     := $(wildcard fcgi/demo/*)
 MANUALS  := hub/belfryd.8 fcgi/belfry-fcgi.8 hub/cli/belfry.1 conf/belfry.conf.5
