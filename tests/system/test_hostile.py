@@ -29,14 +29,10 @@ def flowing(site):
     stream.close()
 
 
-def log_counts(worker):
-    return worker.log()
-
-
 def test_a_plain_request_by_hand(worker):
     with fastcgi.connect(worker) as peer:
         peer.sendall(get())
-        assert b"200" in fastcgi.answer(peer)[:60] or b"Content-Type" in fastcgi.answer(peer)
+        assert b"Content-Type: application/json" in fastcgi.answer(peer)
 
 
 def test_one_byte_at_a_time(worker):
@@ -92,7 +88,8 @@ def test_garbage_ends_its_own_connection_only(worker, flowing, name):
     flowing()
 
 
-def test_half_requests_are_closed_in_time(hub, worker, site, flowing):
+@pytest.mark.options(head_timeout="1s", body_timeout="1s")
+def test_half_requests_are_closed_in_time(worker, flowing):
     whole = get()
     peers = []
     for cut in (1, 7, 8, 15, 16, 20, 30, len(whole) - 9, len(whole) - 1):
@@ -185,10 +182,8 @@ def test_ten_thousand_silent_connections(worker, flowing):
             flowing(10)
     assert len(silent) > min(10000, files - 500) * 0.9
     flowing(10)
-    # Silence is ended after head_timeout.
-    def all_closed():
-        return all(not peer_is_open(peer) for peer in silent)
-    until(all_closed, 30, "silent connections are closed")
+    # Silence ends after head_timeout.
+    until(lambda: not any(map(peer_is_open, silent)), 30, "silent connections are closed")
     for peer in silent:
         peer.close()
 
