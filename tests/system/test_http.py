@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+import zmq
 
 from belfry import Server, now, request, until
 from sse import Stream, numbers
@@ -136,7 +137,6 @@ def test_a_user_has_one_channel_on_all_devices(hub, worker):
             hello = stream.connected()
             assert hello["user"] == "alice" and "user:alice" in hello["channels"]
         bob.connected()
-        import zmq
         client = zmq.Context.instance().socket(zmq.REQ)
         client.connect(hub.endpoint("publish"))
         client.setsockopt(zmq.RCVTIMEO, 10000)

@@ -1,11 +1,13 @@
 """Parts that die, stop and come back: no stream is cut by the hub, nothing is lost or doubled."""
 import json
+import os
 import signal
 import subprocess
+import types
 
 import pytest
 
-from belfry import ROOT, now, request, until
+from belfry import Hub, ROOT, World, clean_environment, free_port, now, request, until
 from sse import Closed, Stream, numbers
 
 
@@ -125,7 +127,6 @@ def test_a_dead_child_is_replaced(worker, site):
         return set(map(int, found.stdout.split()))
     before = until(lambda: children() or None)
     victim = before.pop()
-    import os
     os.kill(victim, signal.SIGKILL)
     until(lambda: victim not in children() and len(children()) >= len(before) + 1)
     for _ in range(10):
@@ -142,7 +143,6 @@ def test_sigterm_of_the_hub_is_clean(hub, site):
 
 
 def test_a_second_hub_is_refused(world, hub, site):
-    from belfry import Hub
     second = Hub(world).start(wait=False)
     assert second.program.wait() not in (0, None)
     site.send("a", 1)
@@ -187,9 +187,8 @@ def test_a_reader_that_reconnects_all_the_time_misses_nothing(hub, site):
     assert seen == list(range(total))
 
 
-def test_run_survives_kill_9_of_the_hub(tmp_path):
+def test_run_survives_kill_9_of_the_hub():
     """scripts/run itself: ready line, a killed hub is started again, Ctrl-C ends all."""
-    from belfry import World, free_port, clean_environment
     world, port = World(), free_port()
     try:
         run = world.program(ROOT + "/scripts/run", "--port", str(port), "--run", world.folder("r", 0o750),
@@ -197,17 +196,15 @@ def test_run_survives_kill_9_of_the_hub(tmp_path):
                             ready=r"^ready http://127\.0\.0\.1:%d/$" % port)
         run.wait_ready(120)
 
-        class At:
-            port_, mount, name = port, "/events", "run"
-        At.port = port
-        with Stream(At, channel="demo") as stream:
+        site = types.SimpleNamespace(port=port, mount="/events")
+        with Stream(site, channel="demo") as stream:
             stream.connected()
             pid = subprocess.run(["pgrep", "-f", "belfryd --run %s/r" % world.dir], text=True,
                                  stdout=subprocess.PIPE, check=True).stdout.split()[-1]
             subprocess.run(["kill", "-9", pid], check=True)
             run.wait_line("hub ended .* starting it again")
             send = '{"channel":"demo","data":{"text":"again"},"idempotencyKey":"again"}'
-            until(lambda: request(At, "POST", "/events/send", body=send, headers={
+            until(lambda: request(site, "POST", "/events/send", body=send, headers={
                 "Content-Type": "application/json"}).status == 200, 20)
             assert json.loads(stream.next(10).data) == {"text": "again"}
         run.signal(signal.SIGINT)
