@@ -89,7 +89,7 @@ struct note {
     struct op op;
     Position counted; /* the figures take in everything up to here, and the prunes taken back */
     uint64_t known;   /* the journal's: how many prunes those were */
-    struct note_channel *channels;
+    struct note_channel *channels; /* all that had events since the last note done */
     size_t n;
 };
 
@@ -98,7 +98,8 @@ struct forget {
     struct op op;
     uint64_t *rows;
     size_t n;
-    Position highest; /* the highest `last` of all that were ever forgotten */
+    Position
+        highest; /* in and out: the highest `last` of all that were ever forgotten; 0 will do */
 };
 
 struct missing {

@@ -1,5 +1,6 @@
 #include "journal_retention.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct pruned_event {
@@ -128,6 +129,7 @@ static void uncount(struct retained *r, const struct note *n, uint64_t row)
 
 void retained_note(struct retained *r, const struct note *n)
 {
+    assert(n->counted >= r->ledger->counted);
     for (size_t i = 0; i < n->n; i++) {
         const struct note_channel *c = &n->channels[i];
         Statement *s = db_query(r->db, QUERY_NOTE_CHANNEL);
@@ -139,11 +141,10 @@ void retained_note(struct retained *r, const struct note *n)
         db_run(r->db, s);
         uncount(r, n, c->row);
     }
-    if (r->ledger->counted < n->counted)
-        r->ledger->counted = n->counted;
+    r->ledger->counted = n->counted;
 }
 
-void retained_forget(struct retained *r, const struct forget *f)
+void retained_forget(struct retained *r, struct forget *f)
 {
     struct ledger *l = r->ledger;
     Position highest = f->highest;
@@ -161,6 +162,7 @@ void retained_forget(struct retained *r, const struct forget *f)
         l->forgotten = highest;
     if (l->floor < l->forgotten)
         l->floor = l->forgotten;
+    f->highest = l->forgotten;
 }
 
 uint64_t retained_next(const struct retained *r)

@@ -24,7 +24,7 @@ struct retained {
 void retained_prune(struct retained *r, struct prune *p);
 /* Figures that take in no prune from number n->known on: those are subtracted here. */
 void retained_note(struct retained *r, const struct note *n);
-void retained_forget(struct retained *r, const struct forget *f);
+void retained_forget(struct retained *r, struct forget *f);
 
 uint64_t retained_next(const struct retained *r); /* number of the next prune */
 /* Prunes from this number on were rolled back. */

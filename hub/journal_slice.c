@@ -59,7 +59,7 @@ static bool add_event(struct slice *s, Statement *row)
         return false;
     if (r->n == s->cap) {
         s->cap = s->cap ? 2 * s->cap : 16;
-        r->events = must_realloc(r->events, s->cap * sizeof *r->events);
+        r->events = must_realloc(r->events, s->cap * sizeof(struct event *));
     }
     r->events[r->n++] = make_event(s->reader, row);
     s->bytes += size;

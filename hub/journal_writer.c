@@ -42,7 +42,7 @@ static void apply(struct writer *w, struct op *op)
         retained_note(&w->retained, (const struct note *)(const void *)op);
         break;
     case OP_FORGET:
-        retained_forget(&w->retained, (const struct forget *)(const void *)op);
+        retained_forget(&w->retained, (struct forget *)(void *)op);
         break;
     case OP_READ:
     case OP_FIND:
