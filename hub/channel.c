@@ -1,0 +1,186 @@
+#include "channel.h"
+
+#include "base/memory.h"
+#include "wire/names.h"
+
+#include <stdlib.h>
+
+enum { SLACK = 64 }; /* one part of so many above `keep` */
+
+void channels_init(struct channels *c, const struct options *o)
+{
+    *c = (struct channels){.o = o, .next_row = 1};
+    map_init(&c->by_name);
+    heap_init(&c->due);
+    heap_init(&c->aged);
+    list_init(&c->changed);
+}
+
+void channels_fini(struct channels *c)
+{
+    heap_fini(&c->due);
+    heap_fini(&c->aged);
+    struct channel *ch;
+    for (size_t at = 0; (ch = map_next(&c->by_name, &at));)
+        free(ch);
+    map_fini(&c->by_name);
+}
+
+static struct channel *make(struct channels *c, Str name, Position floor)
+{
+    struct channel *ch = must_alloc(sizeof *ch + name.len);
+    memcpy(ch->text, name.p, name.len);
+    ch->name = str_make(ch->text, name.len);
+    ch->floor = floor;
+    ch->keep = options_retention(c->o, ch->name);
+    map_put(&c->by_name, ch->name, ch);
+    order_add(&c->order, &ch->order, ch->name, floor);
+    return ch;
+}
+
+static void unmake(struct channels *c, struct channel *ch)
+{
+    map_del(&c->by_name, ch->name);
+    order_remove(&c->order, &ch->order);
+    heap_remove(&c->due, &ch->due);
+    heap_remove(&c->aged, &ch->aged);
+    if (list_is_linked(&ch->changed)) {
+        list_remove(&ch->changed);
+        c->changed_count--;
+    }
+    free(ch);
+}
+
+void channel_load(struct channels *c, const struct journal_channel *from)
+{
+    struct channel *ch = make(c, from->name, from->floor);
+    ch->row = from->row;
+    ch->last = from->last;
+    ch->count = from->count;
+    ch->bytes = from->bytes;
+    ch->oldest = from->count ? from->oldest : 0;
+    ch->stored = true;
+    c->events += ch->count;
+    c->bytes += ch->bytes;
+    if (ch->row >= c->next_row)
+        c->next_row = ch->row + 1;
+}
+
+void channels_start(struct channels *c, Msec wall)
+{
+    struct channel *ch;
+    for (size_t at = 0; (ch = map_next(&c->by_name, &at));) {
+        ch->emptied = wall;
+        channel_schedule(c, ch);
+    }
+}
+
+struct channel *channel_find(const struct channels *c, Str name)
+{
+    return map_get(&c->by_name, name);
+}
+
+struct channel *channel_need(struct channels *c, Str name, Msec wall)
+{
+    struct channel *ch = channel_find(c, name);
+    if (ch || c->by_name.len >= c->o->max_channels)
+        return ch;
+    ch = make(c, name, c->forgotten);
+    ch->row = c->next_row++;
+    ch->emptied = wall;
+    return ch;
+}
+
+void channel_release(struct channels *c, struct channel *ch)
+{
+    if (!ch->stored && ch->pending == 0 && !ch->is_forgetting)
+        unmake(c, ch);
+}
+
+static void note_change(struct channels *c, struct channel *ch)
+{
+    if (list_is_linked(&ch->changed))
+        return;
+    list_append(&c->changed, &ch->changed);
+    c->changed_count++;
+}
+
+void channel_count(struct channels *c, struct channel *ch, const struct event *e)
+{
+    uint64_t size = event_size(e);
+    ch->stored = true;
+    ch->last = e->id.at;
+    ch->count++;
+    ch->bytes += size;
+    c->events++;
+    c->bytes += size;
+    note_change(c, ch);
+    bool is_first = ch->oldest == 0;
+    if (is_first)
+        ch->oldest = e->time;
+    if (is_first || channel_is_over(ch))
+        channel_schedule(c, ch);
+}
+
+static void lessen(struct channels *c, struct channel *ch, uint64_t rows, uint64_t bytes)
+{
+    rows = rows < ch->count ? rows : ch->count;
+    bytes = bytes < ch->bytes ? bytes : ch->bytes;
+    ch->count -= rows;
+    ch->bytes -= bytes;
+    c->events -= rows;
+    c->bytes -= bytes;
+}
+
+void channel_discount(struct channels *c, struct channel *ch, const struct prune *p, Msec wall)
+{
+    if (p->oldest)
+        lessen(c, ch, p->rows, p->bytes);
+    else
+        lessen(c, ch, ch->count, ch->bytes); /* nothing is left */
+    if (p->floor > ch->floor) {
+        ch->floor = p->floor;
+        order_raise(&ch->order, p->floor);
+    }
+    ch->oldest = p->oldest;
+    if (ch->count == 0)
+        ch->emptied = wall;
+    note_change(c, ch);
+}
+
+bool channel_is_over(const struct channel *ch)
+{
+    return ch->count > ch->keep.keep + ch->keep.keep / SLACK || ch->bytes > ch->keep.bytes;
+}
+
+void channel_schedule(struct channels *c, struct channel *ch)
+{
+    if (ch->oldest)
+        heap_set(&c->aged, &ch->aged, ch->oldest);
+    else
+        heap_remove(&c->aged, &ch->aged);
+    if (ch->is_pruning || ch->is_forgetting)
+        heap_remove(&c->due, &ch->due);
+    else if (channel_is_over(ch))
+        heap_set(&c->due, &ch->due, 0);
+    else
+        heap_set(&c->due, &ch->due, (ch->oldest ? ch->oldest : ch->emptied) + ch->keep.age);
+}
+
+void channel_forgotten(struct channels *c, struct channel *ch)
+{
+    ch->stored = false;
+    ch->floor = c->forgotten;
+    order_raise(&ch->order, c->forgotten);
+    channel_release(c, ch);
+}
+
+Position channels_floor(const struct channels *c, Str name)
+{
+    if (!is_pattern(name)) {
+        const struct channel *ch = channel_find(c, name);
+        return ch ? ch->floor : c->forgotten;
+    }
+    Position floor = order_highest(&c->order, str_make(name.p, name.len - 1));
+    return floor > c->forgotten ? floor : c->forgotten;
+}

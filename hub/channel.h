@@ -1,0 +1,71 @@
+/* channel -- what the log holds of each channel: its figures, kept exact in memory, and what is due
+ * next to be taken away. A channel comes with a publish only. Knows no subscribers (topic.h). */
+#ifndef BELFRY_CHANNEL_H
+#define BELFRY_CHANNEL_H
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/options.h"
+#include "journal.h"
+#include "order.h"
+
+struct channel {
+    Str name;
+    uint64_t row;
+    Position last, floor;
+    uint64_t count, bytes;
+    Msec oldest;  /* time of the oldest event, or before it; 0: there is none */
+    Msec emptied; /* when it came to hold no event */
+    struct retention keep;
+    bool stored;     /* the journal has its row */
+    bool is_pruning; /* an operation on it is under way */
+    bool is_forgetting;
+    unsigned pending; /* its events that are on their way into the log */
+    struct heap_node due, aged;
+    struct list changed; /* since the last note */
+    struct order_node order;
+    char text[];
+};
+
+struct channels {
+    const struct options *o;
+    struct map by_name;
+    struct order order;
+    struct heap due;  /* by the time when retention must look at it; 0: now */
+    struct heap aged; /* by `oldest`: for the bound on the whole log */
+    struct list changed;
+    size_t changed_count;
+    uint64_t next_row;
+    uint64_t events, bytes; /* of all channels */
+    Position forgotten;     /* highest `last` of channels that are no more */
+};
+
+void channels_init(struct channels *c, const struct options *o);
+void channels_fini(struct channels *c);
+/* One that the log holds already. */
+void channel_load(struct channels *c, const struct journal_channel *from);
+/* All are loaded. */
+void channels_start(struct channels *c, Msec wall);
+struct channel *channel_find(const struct channels *c, Str name);
+/* Finds or makes it; NULL: max_channels are there. */
+struct channel *channel_need(struct channels *c, Str name, Msec wall);
+/* Drops it where it was never stored and nothing is under way for it. */
+void channel_release(struct channels *c, struct channel *ch);
+
+/* Its newest event is in the log. */
+void channel_count(struct channels *c, struct channel *ch, const struct event *e);
+/* Its oldest events were taken away. */
+void channel_discount(struct channels *c, struct channel *ch, const struct prune *p, Msec wall);
+/* Puts it where it belongs in the order of what is due. */
+void channel_schedule(struct channels *c, struct channel *ch);
+/* The journal has no row of it any more: drops it, or keeps it for what is under way. */
+void channel_forgotten(struct channels *c, struct channel *ch);
+
+/* How many events, bytes too many. A little more than `keep` is let be, so that a busy channel is
+ * not pruned at each publish. */
+bool channel_is_over(const struct channel *ch);
+/* The highest position that was taken away of what a name or pattern takes in. */
+Position channels_floor(const struct channels *c, Str name);
+
+#endif

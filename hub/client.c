@@ -1,0 +1,227 @@
+#include "engine.h"
+
+#include "base/random.h"
+
+#include <stdlib.h>
+
+void clients_init(struct clients *c)
+{
+    map_init(&c->by_name);
+    list_init(&c->idle);
+}
+
+static void drop_part(struct client *c, struct part *p)
+{
+    list_remove(&p->list);
+    c->part_count--;
+    free(p);
+}
+
+static void forget(struct hub *h, struct client *c)
+{
+    map_del(&h->clients.by_name, client_name(c));
+    list_remove(&c->idle);
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &c->parts)
+    {
+        drop_part(c, CONTAINER_OF(node, struct part, list));
+    }
+    free(c);
+}
+
+/* Claims went with the links. */
+void clients_fini(struct hub *h)
+{
+    struct client *c;
+    for (size_t at = 0; (c = map_next(&h->clients.by_name, &at));)
+        forget(h, c);
+    map_fini(&h->clients.by_name);
+}
+
+static struct client *oldest_idle(const struct hub *h)
+{
+    const struct list *idle = &h->clients.idle;
+    return list_is_empty(idle) ? NULL : CONTAINER_OF(idle->next, struct client, idle);
+}
+
+void clients_expire(struct hub *h)
+{
+    struct client *c;
+    while ((c = oldest_idle(h)) && c->gone + h->o->client_keep <= h->now.mono)
+        forget(h, c);
+}
+
+struct client *client_find(const struct hub *h, Str name)
+{
+    return map_get(&h->clients.by_name, name);
+}
+
+static struct client *make(struct hub *h, Str name, Str user, bool named, struct fault *why)
+{
+    if (h->clients.by_name.len >= h->o->max_clients) {
+        struct client *idle = oldest_idle(h);
+        if (!idle) {
+            fail(why, REFUSE_LIMIT, "max_clients is %llu", (unsigned long long)h->o->max_clients);
+            return NULL;
+        }
+        forget(h, idle);
+    }
+    struct client *c = must_alloc(sizeof *c);
+    memcpy(c->name, name.p, name.len);
+    if (user.len)
+        memcpy(c->user, user.p, user.len);
+    c->named = named;
+    list_init(&c->claims);
+    list_init(&c->parts);
+    map_put(&h->clients.by_name, client_name(c), c);
+    return c;
+}
+
+struct client *client_need(struct hub *h, Str name, Str user, bool named, bool *known,
+                           struct fault *why)
+{
+    if (!client_is_valid(name, "client", why) || (user.len && !user_is_valid(user, "user", why)))
+        return NULL;
+    struct client *c = client_find(h, name);
+    *known = c && str_eq(str_of(c->user), user);
+    if (*known) {
+        c->named = c->named || named;
+        return c;
+    }
+    char fresh[RANDOM_NAME];
+    if (c) {
+        random_name(fresh);
+        name = str_of(fresh);
+    }
+    return make(h, name, user, named, why);
+}
+
+static struct claim *find_claim(const struct client *c, const struct peer *p)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &c->claims)
+    {
+        struct claim *claim = CONTAINER_OF(node, struct claim, of_client);
+        if (claim->peer == p)
+            return claim;
+    }
+    return NULL;
+}
+
+struct claim *client_claim(struct client *c, struct peer *p)
+{
+    struct claim *claim = find_claim(c, p);
+    if (claim) {
+        list_remove(&claim->of_client);
+    } else {
+        claim = must_alloc(sizeof *claim);
+        claim->client = c;
+        claim->peer = p;
+        list_append(&p->claims, &claim->of_peer);
+    }
+    list_append(&c->claims, &claim->of_client);
+    list_remove(&c->idle);
+    return claim;
+}
+
+void client_idle(struct hub *h, struct client *c, Msec gone)
+{
+    if (!list_is_empty(&c->claims))
+        return;
+    if (!c->named) {
+        forget(h, c);
+        return;
+    }
+    c->gone = gone;
+    struct list *before = h->clients.idle.prev;
+    while (before != &h->clients.idle && CONTAINER_OF(before, struct client, idle)->gone > gone)
+        before = before->prev;
+    list_remove(&c->idle);
+    list_append(before->next, &c->idle); /* in front of what follows `before` */
+}
+
+static void drop_claim(struct hub *h, struct claim *claim)
+{
+    struct client *c = claim->client;
+    list_remove(&claim->of_client);
+    list_remove(&claim->of_peer);
+    free(claim);
+    client_idle(h, c, h->now.mono);
+}
+
+void client_close(struct hub *h, struct client *c, struct peer *p, bool poll)
+{
+    struct claim *claim = find_claim(c, p);
+    if (!claim)
+        return;
+    uint32_t *n = poll ? &claim->polls : &claim->streams;
+    if (*n > 0)
+        (*n)--;
+    if (poll)
+        c->polled = h->now.mono;
+    if (claim->streams == 0 && claim->polls == 0)
+        drop_claim(h, claim);
+}
+
+void clients_leave(struct hub *h, struct peer *p)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &p->claims)
+    {
+        drop_claim(h, CONTAINER_OF(node, struct claim, of_peer));
+    }
+}
+
+static struct part *find_part(const struct client *c, Str channel)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &c->parts)
+    {
+        struct part *p = CONTAINER_OF(node, struct part, list);
+        if (str_eq(p->channel, channel))
+            return p;
+    }
+    return NULL;
+}
+
+void client_add_part(struct hub *h, struct client *c, Str channel, Position from)
+{
+    if (!c->named || c->part_count >= h->o->max_channels_stream || find_part(c, channel))
+        return;
+    struct part *p = must_alloc(sizeof *p + channel.len);
+    memcpy(p->bytes, channel.p, channel.len);
+    p->channel = str_make(p->bytes, channel.len);
+    p->from = from;
+    list_append(&c->parts, &p->list);
+    c->part_count++;
+}
+
+void client_remove_part(struct client *c, Str channel)
+{
+    struct part *p = find_part(c, channel);
+    if (p)
+        drop_part(c, p);
+}
+
+void client_put_parts(const struct client *c, struct buf *list)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &c->parts)
+    {
+        const struct part *p = CONTAINER_OF(node, struct part, list);
+        struct buf item;
+        buf_init(&item, BODY_MAX);
+        msg_part_pack(&item, &(struct msg_part){p->channel, p->from, 1});
+        list_put(list, buf_str(&item));
+        buf_fini(&item);
+    }
+}
+
+void client_put_names(const struct client *c, struct buf *list)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &c->parts)
+    {
+        list_put(list, CONTAINER_OF(node, struct part, list)->channel);
+    }
+}

@@ -1,0 +1,84 @@
+/* client -- the browsers' clientIds: whose they are, which links carry them, and which channels
+ * were added to them by POST. A named one is remembered for client_keep after its last stream or
+ * poll. */
+#ifndef BELFRY_CLIENT_H
+#define BELFRY_CLIENT_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "wire/message.h"
+#include "wire/names.h"
+
+struct hub;
+struct peer;
+
+/* A client's streams and polls on one link. */
+struct claim {
+    struct client *client;
+    struct peer *peer;
+    struct list of_client, of_peer;
+    uint32_t streams, polls;
+};
+
+/* A channel that was added by POST. */
+struct part {
+    struct list list;
+    Position from;
+    Str channel;
+    char bytes[];
+};
+
+struct client {
+    char name[CLIENT_MAX + 1];
+    char user[USER_MAX + 1];
+    bool named;
+    struct list claims; /* the link that claimed it last stands last */
+    struct list parts;
+    size_t part_count;
+    Msec gone;        /* when its last stream or poll ended; it has claims: not yet */
+    struct list idle; /* those without claims, by `gone` */
+    Msec polled;      /* when its last poll ended; 0: it never had one */
+};
+
+struct clients {
+    struct map by_name;
+    struct list idle;
+};
+
+void clients_init(struct clients *c);
+void clients_fini(struct hub *h);
+/* Forgets those that have been gone for client_keep. */
+void clients_expire(struct hub *h);
+
+struct client *client_find(const struct hub *h, Str name);
+/* Finds or makes it. Where the name is in use by another user, it is another, fresh one. NULL:
+ * LIMIT. */
+MUST_USE struct client *client_need(struct hub *h, Str name, Str user, bool named, bool *known,
+                                    struct fault *why);
+struct claim *client_claim(struct client *c, struct peer *p);
+/* A stream or poll of it ended on this link. */
+void client_close(struct hub *h, struct client *c, struct peer *p, bool poll);
+/* A link went, and all its claims with it. */
+void clients_leave(struct hub *h, struct peer *p);
+/* Nobody carries it since `gone`; it is forgotten at once unless it is named. */
+void client_idle(struct hub *h, struct client *c, Msec gone);
+
+/* Remembers a channel; one more than max_channels_stream is not. */
+void client_add_part(struct hub *h, struct client *c, Str channel, Position from);
+void client_remove_part(struct client *c, Str channel);
+/* Packed `part` items; names alone. */
+void client_put_parts(const struct client *c, struct buf *list);
+void client_put_names(const struct client *c, struct buf *list);
+
+static inline Str client_name(const struct client *c)
+{
+    return str_of(c->name);
+}
+
+static inline struct peer *client_peer(const struct client *c)
+{
+    return list_is_empty(&c->claims) ? NULL
+                                     : CONTAINER_OF(c->claims.prev, struct claim, of_client)->peer;
+}
+
+#endif

@@ -1,0 +1,247 @@
+#include "door.h"
+
+#include "base/log.h"
+#include "base/notify.h"
+#include "wire/refusal.h"
+#include "wire/socket.h"
+
+#include <grp.h>
+#include <stdlib.h>
+
+enum {
+    DRAIN = 256, /* messages of one socket in a turn */
+    DONE = 4096, /* operations of the journal in a turn */
+    TICK_MS = 100,
+    STOP_MS = 10000,  /* how long a stop waits for the journal */
+    STUCK_MS = 30000, /* publishes that wait so long: the journal does not get on */
+    ANSWERS = 65536,  /* that wait for one publisher who does not read them */
+    WAITING = 1000,   /* messages of the other sockets */
+    BODIES = 4,       /* ZeroMQ's own limit, in max_body */
+};
+
+enum place { LINKS, PUBLISH, INTAKE, TAP, ADMIN, PLACES };
+
+static const struct {
+    const char *name, *file;
+    enum socket_kind kind;
+    int high_water;
+} places[PLACES] = {
+    [LINKS] = {"hub", "hub.ipc", SOCKET_ROUTER, 0},
+    [PUBLISH] = {"publish", "publish.ipc", SOCKET_ROUTER, ANSWERS},
+    [INTAKE] = {"intake", "intake.ipc", SOCKET_PULL, WAITING},
+    [TAP] = {"tap", "tap.ipc", SOCKET_XPUB, WAITING},
+    [ADMIN] = {"admin", "admin.ipc", SOCKET_ROUTER, WAITING},
+};
+
+struct door {
+    const struct options *o;
+    struct socket_context *context;
+    struct socket *v[PLACES];
+    struct hub *hub; /* while the loop runs */
+    Now now;
+    Msec ticked, answered, petted;
+};
+
+Now door_now(void)
+{
+    return (Now){clock_mono(), clock_wall()};
+}
+
+static bool send_to_link(void *ctx, Str peer, Str header, struct frame *body)
+{
+    struct door *d = ctx;
+    if (!d->v[LINKS])
+        return false;
+    struct frame *parts[] = {frame_copy(peer), frame_copy(header), body};
+    enum socket_sent sent = socket_send(d->v[LINKS], parts, COUNT_OF(parts));
+    frame_unref(parts[0]);
+    frame_unref(parts[1]);
+    return sent != SOCKET_GONE;
+}
+
+static void send_answer(void *ctx, enum tool tool, Str peer, const Str *said, size_t n)
+{
+    struct door *d = ctx;
+    struct socket *s = d->v[tool == TOOL_ADMIN ? ADMIN : PUBLISH];
+    Str parts[SOCKET_PARTS] = {peer};
+    for (size_t i = 0; i < n && i + 1 < SOCKET_PARTS; i++)
+        parts[i + 1] = said[i];
+    if (s && socket_send_strs(s, parts, n + 1) == SOCKET_FULL)
+        log_warn("answer dropped", kz("socket", tool == TOOL_ADMIN ? "admin" : "publish"));
+}
+
+static void send_tap(void *ctx, const struct event *e)
+{
+    struct door *d = ctx;
+    char id[CURSOR_TEXT];
+    Str parts[] = {e->channel, cursor_print(e->id, id), e->name, e->data};
+    if (d->v[TAP])
+        (void)socket_send_strs(d->v[TAP], parts, COUNT_OF(parts));
+}
+
+struct door *door_new(const struct options *o)
+{
+    struct door *d = must_alloc(sizeof *d);
+    d->o = o;
+    d->context = socket_context_new();
+    return d;
+}
+
+struct hub_out door_out(struct door *d)
+{
+    return (struct hub_out){d, send_to_link, send_answer, send_tap};
+}
+
+static bool find_group(const char *name, int *group, struct fault *why)
+{
+    *group = -1;
+    if (!name || !name[0])
+        return true;
+    const struct group *g = getgrnam(name);
+    if (!g)
+        return fail(why, REFUSE_CONFIG, "group: \"%s\" is not there", name);
+    *group = (int)g->gr_gid;
+    return true;
+}
+
+static bool open_place(struct door *d, enum place i, int group, struct fault *why)
+{
+    char endpoint[512];
+    struct socket_limits limits = {places[i].high_water, (int64_t)(d->o->max_body * BODIES), 0};
+    if ((size_t)snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", d->o->run, places[i].file) >=
+        sizeof endpoint)
+        return fail(why, REFUSE_CONFIG, "run: too long");
+    d->v[i] = socket_open(d->context, places[i].kind, limits, why);
+    return d->v[i] && socket_bind(d->v[i], endpoint, group, why);
+}
+
+bool door_open(struct door *d, struct fault *why)
+{
+    int group;
+    if (!find_group(d->o->group, &group, why))
+        return false;
+    for (enum place i = LINKS; i < PLACES; i++)
+        if (!open_place(d, i, group, why))
+            return false;
+    return true;
+}
+
+void door_close(struct door *d)
+{
+    if (!d)
+        return;
+    for (enum place i = LINKS; i < PLACES; i++)
+        socket_close(d->v[i]);
+    socket_context_free(d->context);
+    free(d);
+}
+
+void door_announce(const struct door *d)
+{
+    fputs("ready", stderr);
+    for (enum place i = LINKS; i < PLACES; i++)
+        fprintf(stderr, " %s=ipc://%s/%s", places[i].name, d->o->run, places[i].file);
+    fputc('\n', stderr);
+}
+
+static void hand_in(struct door *d, enum place i, const Str *v, size_t n)
+{
+    if (i == INTAKE)
+        hub_on_intake(d->hub, v, n, d->now);
+    else if (i == LINKS)
+        hub_on_message(d->hub, v[0], n == 3 ? v[1] : STR_NONE, n == 3 ? v[2] : STR_NONE, d->now);
+    else if (i == PUBLISH)
+        hub_on_publish(d->hub, v[0], v + 1, n - 1, d->now);
+    else
+        hub_on_admin(d->hub, v[0], v + 1, n - 1, d->now);
+}
+
+/* True: there may be more. */
+static bool drain(struct door *d, enum place i)
+{
+    struct parcel parcel;
+    for (int k = 0; k < DRAIN; k++) {
+        if (((i == PUBLISH || i == INTAKE) && hub_is_full(d->hub)) ||
+            !socket_receive(d->v[i], &parcel))
+            return false;
+        Str v[SOCKET_PARTS];
+        size_t n = parcel.n < SOCKET_PARTS ? parcel.n : SOCKET_PARTS;
+        for (size_t part = 0; part < n; part++)
+            v[part] = frame_str(parcel.part[part]);
+        hand_in(d, i, v, n);
+        parcel_fini(&parcel);
+    }
+    return true;
+}
+
+static bool take_done(struct door *d, struct journal *j)
+{
+    for (int i = 0; i < DONE; i++) {
+        struct op *op = j->ops->take(j);
+        if (!op)
+            return false;
+        d->answered = d->now.mono;
+        hub_on_done(d->hub, op, d->now);
+    }
+    return true;
+}
+
+/* True: there is more to do at once. */
+static bool turn(struct door *d, struct journal *j)
+{
+    d->now = door_now();
+    bool more = take_done(d, j);
+    more |= drain(d, LINKS);
+    more |= drain(d, PUBLISH);
+    more |= drain(d, INTAKE);
+    more |= drain(d, ADMIN);
+    socket_drain(d->v[TAP], DRAIN);
+    if (d->now.mono >= d->ticked + TICK_MS) {
+        d->ticked = d->now.mono;
+        hub_tick(d->hub, d->now);
+    }
+    return hub_turn(d->hub, d->now) || more;
+}
+
+/* Only while publishes come back does the process count as alive. */
+static void pet_watchdog(struct door *d, Msec interval)
+{
+    if (!hub_is_waiting(d->hub))
+        d->answered = d->now.mono;
+    if (!interval || d->now.mono < d->petted + interval || d->now.mono > d->answered + STUCK_MS)
+        return;
+    d->petted = d->now.mono;
+    notify_watchdog();
+}
+
+static void rest(struct door *d, int fd, bool more)
+{
+    struct socket *v[PLACES];
+    bool ready[PLACES], fd_ready;
+    size_t n = 0;
+    for (enum place i = LINKS; i < PLACES; i++)
+        if (!hub_is_full(d->hub) || (i != PUBLISH && i != INTAKE))
+            v[n++] = d->v[i];
+    (void)socket_wait(v, n, fd, more ? 0 : TICK_MS, ready, &fd_ready);
+}
+
+void door_loop(struct door *d, struct hub *h, struct journal *j, const volatile sig_atomic_t *stop)
+{
+    Msec interval = notify_interval(), until = 0;
+    d->hub = h;
+    d->now = door_now();
+    d->answered = d->now.mono;
+    while (!j->ops->is_broken(j)) {
+        bool more = turn(d, j);
+        pet_watchdog(d, interval);
+        if (*stop && !until) {
+            until = d->now.mono + STOP_MS;
+            notify_stopping();
+            hub_stop(h, d->now);
+            continue;
+        }
+        if (until && (hub_is_stopped(h) || d->now.mono >= until))
+            return;
+        rest(d, j->ops->fd(j), more);
+    }
+}

@@ -1,0 +1,125 @@
+#include "greet.h"
+
+#include "base/log.h"
+#include "engine.h"
+
+static void take_channels(struct hub *h, struct peer *p, Str list)
+{
+    struct fault why = {0};
+    for (Str name; list_next(&list, &name);)
+        if (!pattern_is_valid(name, "channel", &why) || !peer_subscribe(h, p, name))
+            hub_complain(h, "hello channel", p->id, why.text);
+}
+
+static void take_parts(struct hub *h, struct client *c, Str list)
+{
+    for (Str item; list_next(&list, &item);) {
+        struct msg_part part;
+        if (msg_part_unpack(item, &part) && part.added &&
+            pattern_is_valid(part.channel, "channel", NULL))
+            client_add_part(h, c, part.channel, part.from);
+    }
+}
+
+static void take_client(struct hub *h, struct peer *p, const struct msg_client *m)
+{
+    bool known;
+    struct fault why = {0};
+    struct client *c = client_find(h, m->client);
+    if (c && !str_eq(str_of(c->user), m->user)) /* its page says so with its next request */
+        return;
+    c = client_need(h, m->client, m->user, m->named, &known, &why);
+    if (!c) {
+        hub_complain(h, "hello client", p->id, why.text);
+        return;
+    }
+    take_parts(h, c, m->parts);
+    if (m->streams || m->polls) {
+        struct claim *claim = client_claim(c, p);
+        claim->streams = m->streams;
+        claim->polls = m->polls;
+    } else if (!known) {
+        client_idle(h, c, h->now.mono > m->gone ? h->now.mono - m->gone : 0);
+    }
+}
+
+static void take_clients(struct hub *h, struct peer *p, Str list)
+{
+    for (Str item; list_next(&list, &item);) {
+        struct msg_client m;
+        if (msg_client_unpack(item, &m))
+            take_client(h, p, &m);
+        else
+            hub_complain(h, "hello client", p->id, "malformed");
+    }
+}
+
+/* Where the link goes on: after what the worker has, as far as that is of this log. */
+static Position judge(const struct hub *h, Cursor at, int *reason)
+{
+    Position from = h->through;
+    *reason = GAP_NONE;
+    if (cursor_is_none(at))
+        return from;
+    switch (epochs_judge(&h->epochs, at, h->through, &from)) {
+    case GAP_NONE:
+        return at.at;
+    case GAP_UNKNOWN: /* another log: all of it is news */
+        from = 0;
+        break;
+    default:
+        break;
+    }
+    *reason = GAP_RESET;
+    return from;
+}
+
+static void welcome(struct hub *h, struct peer *p, Cursor at)
+{
+    int reason;
+    Position from = judge(h, at, &reason);
+    struct buf body;
+    buf_init(&body, BODY_MAX);
+    msg_welcome_pack(&body, &(struct msg_welcome){.link = p->link,
+                                                  .head = hub_cursor(h, h->through),
+                                                  .from = hub_cursor(h, from),
+                                                  .reason = (uint8_t)reason,
+                                                  .oldest = hub_cursor(h, 0)});
+    p->is_welcome = true;
+    peer_send(h, p, VERB_WELCOME, &body);
+    hub_count(h, COUNT_HELLOS);
+    log_info("link", kz("peer", p->name), kn("from", from), kn("channels", p->subs.len),
+             kz("reason", reason ? gap_reason_name(reason) : "none"));
+    if (p->is_gone)
+        return;
+    if (from < h->through)
+        peer_make_lag(h, p, from);
+    else
+        peer_make_live(p);
+}
+
+void greet_on_hello(struct hub *h, Str id, Str body)
+{
+    struct msg_hello m;
+    if (!msg_hello_unpack(body, &m) || !list_is_whole(m.channels) || !list_is_whole(m.clients)) {
+        hub_complain(h, "hello malformed", id, "");
+        peer_reject(h, id, REFUSE_MALFORMED, "HELLO is malformed");
+        return;
+    }
+    struct peer *p = peer_by_id(h, id);
+    bool goes_on = p && !p->is_welcome && p->boot == m.boot;
+    if (!goes_on) {
+        bool is_new = !p && !peer_by_boot(h, m.boot);
+        if (is_new && h->peers.by_id.len >= h->o->max_links) {
+            hub_complain(h, "too many links", id, "max_links");
+            peer_reject(h, id, REFUSE_LIMIT, "max_links are linked");
+            return;
+        }
+        p = peer_new(h, id, m.boot, m.name);
+    }
+    p->heard = h->now.mono;
+    take_channels(h, p, m.channels);
+    take_clients(h, p, m.clients);
+    if (!m.more)
+        welcome(h, p, m.at);
+}

@@ -1,0 +1,287 @@
+#include "hub.h"
+
+#include "base/log.h"
+#include "change.h"
+#include "engine.h"
+#include "fetch.h"
+#include "greet.h"
+#include "open.h"
+#include "publish.h"
+#include "refill.h"
+#include "retention.h"
+#include "tool.h"
+
+#include <stdlib.h>
+
+enum { LATE_MS = 1000 }; /* a turn that comes later than so extends all leases */
+
+struct hub *hub_new(const struct options *o, struct hub_out out)
+{
+    struct hub *h = must_alloc(sizeof *h);
+    h->o = o;
+    h->out = out;
+    h->is_writable = true;
+    channels_init(&h->channels, o);
+    topics_init(&h->topics);
+    peers_init(&h->peers);
+    clients_init(&h->clients);
+    fleeting_init(&h->fleeting);
+    changes_init(&h->changes);
+    asks_init(&h->asks);
+    figures_init(&h->retired);
+    return h;
+}
+
+void hub_on_channel(void *hub, const struct journal_channel *c)
+{
+    struct hub *h = hub;
+    channel_load(&h->channels, c);
+}
+
+void hub_start(struct hub *h, struct journal *j, const struct journal_state *s, Now now)
+{
+    h->journal = j;
+    h->now = now;
+    h->started = h->ticked = h->beaten = now.mono;
+    epochs_init(&h->epochs, s->epochs, s->epoch_count);
+    h->through = s->head;
+    h->channels.forgotten = s->forgotten;
+    channels_start(&h->channels, now.wall);
+    ring_init(&h->ring, h->o->ring_events, h->o->ring_bytes, s->head);
+}
+
+void hub_free(struct hub *h)
+{
+    if (!h)
+        return;
+    peers_fini(h);
+    clients_fini(h);
+    changes_fini(h);
+    asks_fini(h);
+    topics_fini(&h->topics);
+    channels_fini(&h->channels);
+    fleeting_fini(&h->fleeting);
+    ring_fini(&h->ring);
+    epochs_fini(&h->epochs);
+    figures_fini(&h->retired);
+    free(h);
+}
+
+void hub_submit(struct hub *h, struct op *op, struct op_owner *owner)
+{
+    op->owner = owner;
+    op->why.code = REFUSE_NOT;
+    h->ops++;
+    h->journal->ops->submit(h->journal, op);
+}
+
+void hub_on_done(struct hub *h, struct op *op, Now now)
+{
+    h->now = now;
+    h->ops--;
+    struct op_owner *owner = op->owner;
+    owner->done(h, op);
+}
+
+void hub_complain(struct hub *h, const char *what, Str peer, const char *detail)
+{
+    hub_count(h, COUNT_GARBAGE);
+    if (h->complained && h->now.mono < h->complained + 1000)
+        return;
+    h->complained = h->now.mono;
+    const struct peer *p = peer_by_id(h, peer);
+    log_warn(what, kz("peer", p ? p->name : "?"), kz("detail", detail),
+             kn("so_far", h->counters[COUNT_GARBAGE]));
+}
+
+static bool on_pulse(struct hub *h, struct peer *p, Str body)
+{
+    struct msg_pulse m;
+    if (!msg_pulse_unpack(body, &m) || m.bytes > p->sent_bytes || m.messages > p->sent_messages)
+        return false;
+    if (m.bytes > p->done_bytes)
+        p->done_bytes = m.bytes;
+    if (m.messages > p->done_messages)
+        p->done_messages = m.messages;
+    figures_take(&p->figures, m.counters);
+    fetches_send(h, p);
+    return true;
+}
+
+static bool on_query(struct hub *h, struct peer *p, Str body)
+{
+    struct msg_query m;
+    if (!msg_query_unpack(body, &m))
+        return false;
+    struct buf text, answer;
+    buf_init(&text, BODY_MAX);
+    buf_init(&answer, BODY_MAX);
+    if (str_eq(m.what, STR("metrics")))
+        metrics_print(h, &text);
+    msg_answer_pack(&answer, &(struct msg_answer){m.ref, buf_str(&text)});
+    buf_fini(&text);
+    peer_send(h, p, VERB_ANSWER, &answer);
+    return true;
+}
+
+static bool on_goodbye(struct hub *h, struct peer *p, Str body)
+{
+    (void)body;
+    log_info("goodbye", kz("peer", p->name));
+    peer_go(h, p);
+    return true;
+}
+
+static const struct {
+    enum verb verb;
+    bool (*on)(struct hub *h, struct peer *p, Str body);
+} table[] = {
+    {VERB_PUBLISH, publish_on_message}, {VERB_PULSE, on_pulse},
+    {VERB_OPEN, open_on_message},       {VERB_CLOSE, open_on_close},
+    {VERB_FETCH, fetch_on_message},     {VERB_LEAVE, open_on_leave},
+    {VERB_CHANGE, change_on_message},   {VERB_ADDED, change_on_added},
+    {VERB_TOLD, asks_on_told},          {VERB_QUERY, on_query},
+    {VERB_GOODBYE, on_goodbye},
+};
+
+static void dispatch(struct hub *h, struct peer *p, int verb, Str body)
+{
+    for (size_t i = 0; i < COUNT_OF(table); i++) {
+        if ((int)table[i].verb != verb)
+            continue;
+        if (!table[i].on(h, p, body))
+            hub_complain(h, "malformed message", p->id, verb_name(verb));
+        return;
+    }
+    hub_complain(h, "unknown message", p->id, verb_name(verb));
+}
+
+static bool version_is_spoken(uint8_t version)
+{
+    return version > 0 && version + 1 >= PROTOCOL_VERSION && version <= PROTOCOL_VERSION + 1;
+}
+
+void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
+{
+    struct header head;
+    struct peer *p = peer_by_id(h, peer);
+    h->now = now;
+    if (!header_unpack(header, &head)) {
+        hub_complain(h, "garbage", peer, "no header");
+        peer_say_who(h, peer);
+        return;
+    }
+    if (!version_is_spoken(head.version)) {
+        char detail[80];
+        snprintf(detail, sizeof detail, "version %u is not spoken here, but %d", head.version,
+                 PROTOCOL_VERSION);
+        hub_complain(h, "version", peer, detail);
+        peer_reject(h, peer, REFUSE_VERSION, detail);
+        return;
+    }
+    if (head.verb == VERB_HELLO) {
+        if (!h->is_stopping)
+            greet_on_hello(h, peer, body);
+        return;
+    }
+    if (!p || !p->is_welcome) {
+        if (head.verb != VERB_GOODBYE && !h->is_stopping)
+            peer_say_who(h, peer);
+        return;
+    }
+    p->heard = now.mono;
+    dispatch(h, p, head.verb, body);
+}
+
+void hub_on_gone(struct hub *h, Str peer)
+{
+    struct peer *p = peer_by_id(h, peer);
+    if (p)
+        peer_go(h, p);
+}
+
+void hub_on_publish(struct hub *h, Str peer, const Str *frames, size_t n, Now now)
+{
+    h->now = now;
+    tool_publish(h, peer, false, frames, n);
+}
+
+void hub_on_intake(struct hub *h, const Str *frames, size_t n, Now now)
+{
+    h->now = now;
+    tool_publish(h, STR_NONE, true, frames, n);
+}
+
+void hub_on_admin(struct hub *h, Str peer, const Str *frames, size_t n, Now now)
+{
+    h->now = now;
+    admin_on_message(h, peer, frames, n);
+}
+
+/* A hub that was stopped itself does not take that for the silence of others. */
+static void extend_leases(struct hub *h, Msec delay)
+{
+    struct peer *p;
+    for (size_t at = 0; (p = map_next(&h->peers.by_id, &at));)
+        p->heard += delay;
+}
+
+void hub_tick(struct hub *h, Now now)
+{
+    h->now = now;
+    Msec delay = now.mono - h->ticked;
+    h->ticked = now.mono;
+    if (delay > LATE_MS)
+        extend_leases(h, delay);
+    peers_expire(h);
+    clients_expire(h);
+    changes_expire(h);
+    asks_expire(h);
+    fleeting_expire(&h->fleeting, now.mono);
+    if (now.mono >= h->beaten + BEAT_MS) {
+        h->beaten = now.mono;
+        peers_beat(h);
+    }
+}
+
+bool hub_turn(struct hub *h, Now now)
+{
+    h->now = now;
+    bool more = refill_all(h);
+    retention_turn(h);
+    peers_reap(h);
+    if (h->is_stopping && h->ops == 0 && !h->has_noted_last) {
+        h->has_noted_last = true;
+        retention_note(h);
+    }
+    h->journal->ops->flush(h->journal);
+    return more;
+}
+
+bool hub_is_full(const struct hub *h)
+{
+    return h->queue >= 2 * h->o->max_queue;
+}
+
+bool hub_is_waiting(const struct hub *h)
+{
+    return h->queue > 0;
+}
+
+void hub_stop(struct hub *h, Now now)
+{
+    h->now = now;
+    h->is_stopping = true;
+    struct peer *p;
+    for (size_t at = 0; (p = map_next(&h->peers.by_id, &at));) {
+        struct buf body;
+        buf_init(&body, BODY_MAX);
+        msg_stopping_pack(&body, &(struct msg_stopping){0});
+        peer_send(h, p, VERB_STOPPING, &body);
+    }
+}
+
+bool hub_is_stopped(const struct hub *h)
+{
+    return h->has_noted_last && h->ops == 0;
+}

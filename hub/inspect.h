@@ -1,0 +1,12 @@
+/* inspect -- questions of tools that the journal answers: `log`, `backup`, `check`. */
+#ifndef BELFRY_INSPECT_H
+#define BELFRY_INSPECT_H
+
+#include "admin.h"
+
+/* These take what the asker holds over. False: `why`, and nothing was taken. */
+bool inspect_log(struct hub *h, struct asker *a, const Json *question, struct fault *why);
+bool inspect_backup(struct hub *h, struct asker *a, const Json *question, struct fault *why);
+bool inspect_check(struct hub *h, struct asker *a, const Json *question, struct fault *why);
+
+#endif

@@ -1,0 +1,145 @@
+#include "order.h"
+
+#include "base/random.h"
+
+static void measure(struct order_node *n)
+{
+    n->highest = n->floor;
+    if (n->left && n->left->highest > n->highest)
+        n->highest = n->left->highest;
+    if (n->right && n->right->highest > n->highest)
+        n->highest = n->right->highest;
+}
+
+static void replace(struct order *o, struct order_node *old, struct order_node *by)
+{
+    if (!old->up)
+        o->root = by;
+    else if (old->up->left == old)
+        old->up->left = by;
+    else
+        old->up->right = by;
+    if (by)
+        by->up = old->up;
+}
+
+/* Puts n, a child, in its parent's place. */
+static void rotate_up(struct order *o, struct order_node *n)
+{
+    struct order_node *p = n->up;
+    replace(o, p, n);
+    struct order_node *moved;
+    if (p->left == n) {
+        moved = n->right;
+        p->left = moved;
+        n->right = p;
+    } else {
+        moved = n->left;
+        p->right = moved;
+        n->left = p;
+    }
+    if (moved)
+        moved->up = p;
+    p->up = n;
+    measure(p);
+    measure(n);
+}
+
+void order_add(struct order *o, struct order_node *n, Str name, Position floor)
+{
+    *n = (struct order_node){.name = name, .floor = floor, .highest = floor};
+    random_bytes(&n->weight, sizeof n->weight);
+    struct order_node **place = &o->root;
+    while (*place) {
+        n->up = *place;
+        place = str_cmp(name, n->up->name) < 0 ? &n->up->left : &n->up->right;
+    }
+    *place = n;
+    while (n->up && n->up->weight < n->weight)
+        rotate_up(o, n);
+    order_raise(n, floor);
+}
+
+void order_remove(struct order *o, struct order_node *n)
+{
+    while (n->left && n->right)
+        rotate_up(o, n->left->weight > n->right->weight ? n->left : n->right);
+    replace(o, n, n->left ? n->left : n->right);
+    for (struct order_node *p = n->up; p; p = p->up)
+        measure(p);
+}
+
+void order_raise(struct order_node *n, Position floor)
+{
+    if (floor > n->floor)
+        n->floor = floor;
+    for (struct order_node *p = n; p && p->highest < floor; p = p->up)
+        p->highest = floor;
+}
+
+struct order_node *order_first(const struct order *o, Str name, bool after)
+{
+    struct order_node *found = NULL;
+    for (struct order_node *n = o->root; n;) {
+        int c = str_cmp(n->name, name);
+        if (c < 0 || (after && c == 0)) {
+            n = n->right;
+        } else {
+            found = n;
+            n = n->left;
+        }
+    }
+    return found;
+}
+
+struct order_node *order_next(const struct order_node *n)
+{
+    if (n->right) {
+        struct order_node *down = n->right;
+        while (down->left)
+            down = down->left;
+        return down;
+    }
+    struct order_node *up = n->up;
+    for (; up && up->right == n; up = up->up)
+        n = up;
+    return up;
+}
+
+static int compare_prefix(Str name, Str prefix)
+{
+    return str_starts(name, prefix) ? 0 : str_cmp(name, prefix);
+}
+
+/* Of the nodes below `n` that are not below (or, mirrored, not above) the prefix's range. */
+static Position highest_on_side(const struct order_node *n, Str prefix, bool is_left_bounded)
+{
+    Position highest = 0;
+    while (n) {
+        bool in = compare_prefix(n->name, prefix) == 0;
+        const struct order_node *inner = is_left_bounded ? n->right : n->left;
+        if (in && n->floor > highest)
+            highest = n->floor;
+        if (in && inner && inner->highest > highest)
+            highest = inner->highest;
+        n = in == is_left_bounded ? n->left : n->right;
+    }
+    return highest;
+}
+
+Position order_highest(const struct order *o, Str prefix)
+{
+    for (const struct order_node *n = o->root; n;) {
+        int c = compare_prefix(n->name, prefix);
+        if (c != 0) {
+            n = c < 0 ? n->right : n->left;
+            continue;
+        }
+        Position highest = n->floor;
+        Position left = highest_on_side(n->left, prefix, true);
+        Position right = highest_on_side(n->right, prefix, false);
+        highest = left > highest ? left : highest;
+        return right > highest ? right : highest;
+    }
+    return 0;
+}

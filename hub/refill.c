@@ -1,0 +1,147 @@
+#include "refill.h"
+
+#include "engine.h"
+#include "fanout.h"
+
+#include <stdlib.h>
+
+enum { STEPS = 2048 }; /* entries of the ring that one link walks in a turn */
+
+struct refill {
+    struct reading r; /* first */
+    uint64_t link;
+};
+
+static void on_done(struct hub *h, struct op *op);
+static struct op_owner owner = {on_done};
+
+/* It has everything: from now on live. The beat tells `through` before the first live event, whose
+ * `prev` may be one that had expired and was left out. */
+static void catch_up(struct hub *h, struct peer *p)
+{
+    peer_make_live(p);
+    peer_send_beat(h, p);
+}
+
+/* True: it stopped for its share of the turn alone. */
+static bool walk_ring(struct hub *h, struct peer *p)
+{
+    for (int i = 0; i < STEPS && !p->is_gone; i++) {
+        const struct ring_entry *e = ring_next(&h->ring, p->through);
+        if (!e) {
+            catch_up(h, p);
+            return false;
+        }
+        if (peer_wants(h, p, e->channel)) {
+            if (!peer_has_credit(p))
+                return false;
+            hub_count(h, COUNT_SENT);
+            peer_send_on_credit(h, p, VERB_EVENT, e->body);
+        }
+        p->through = e->at;
+    }
+    return !p->is_gone;
+}
+
+static void read_log(struct hub *h, struct peer *p)
+{
+    struct refill *f = must_alloc(sizeof *f);
+    struct buf names;
+    buf_init(&names, BODY_MAX);
+    const struct sub *s;
+    for (size_t at = 0; (s = map_next(&p->subs, &at));)
+        list_put(&names, s->topic->name);
+    f->link = p->link;
+    f->r.op.kind = OP_READ;
+    f->r.channels = buf_take(&names, &f->r.channels_len);
+    f->r.after = p->through;
+    f->r.upto = h->through;
+    f->r.now = h->now.wall;
+    f->r.limit = SLICE_ROWS;
+    f->r.bytes = SLICE_BYTES;
+    p->is_reading = true;
+    p->is_stale = false;
+    hub_submit(h, &f->r.op, &owner);
+}
+
+/* Names what was pruned before it could be sent; each floor once. */
+static void say_gap(struct hub *h, struct peer *p, const struct reading *r)
+{
+    struct buf names, body;
+    Position oldest = 0;
+    buf_init(&names, BODY_MAX);
+    for (size_t i = 0; i < r->missing_count; i++) {
+        const struct missing *m = &r->missing[i];
+        struct sub *s = map_get(&p->subs, str_of(m->channel));
+        if (!s || s->said >= m->floor)
+            continue;
+        s->said = m->floor;
+        list_put(&names, s->topic->name);
+        oldest = m->floor > oldest ? m->floor : oldest;
+    }
+    if (names.len) {
+        buf_init(&body, BODY_MAX);
+        msg_gap_pack(&body, &(struct msg_gap){.reason = GAP_PRUNED,
+                                              .oldest = hub_cursor(h, oldest),
+                                              .channels = buf_str(&names)});
+        peer_send(h, p, VERB_GAP, &body);
+    }
+    buf_fini(&names);
+}
+
+static void send_rows(struct hub *h, struct peer *p, const struct reading *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (!peer_has_credit(p))
+            return; /* what comes after `through` is read again */
+        struct frame *body = frame_of_event(r->events[i]);
+        hub_count(h, COUNT_SENT);
+        peer_send_on_credit(h, p, VERB_EVENT, body);
+        frame_unref(body);
+        p->through = r->events[i]->id.at;
+    }
+    p->through = r->next > p->through ? r->next : p->through;
+}
+
+static void on_done(struct hub *h, struct op *op)
+{
+    struct refill *f = (struct refill *)(void *)op;
+    struct peer *p = peer_by_link(h, f->link);
+    if (p) {
+        p->is_reading = false;
+        if (!p->is_stale && !op->why.code) {
+            say_gap(h, p, &f->r);
+            send_rows(h, p, &f->r);
+        }
+    }
+    reading_fini(&f->r);
+    free(f->r.channels);
+    free(f);
+}
+
+/* True: more at once. */
+static bool refill(struct hub *h, struct peer *p)
+{
+    if (p->is_reading || p->is_gone || !p->is_welcome)
+        return false;
+    if (p->subs.len == 0 || p->through >= h->through) {
+        catch_up(h, p);
+        return false;
+    }
+    if (ring_covers(&h->ring, p->through))
+        return walk_ring(h, p);
+    if (peer_has_credit(p))
+        read_log(h, p);
+    return false;
+}
+
+bool refill_all(struct hub *h)
+{
+    bool more = false;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &h->peers.lagging)
+    {
+        more |= refill(h, CONTAINER_OF(node, struct peer, lagging));
+    }
+    return more;
+}

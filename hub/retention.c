@@ -1,0 +1,215 @@
+#include "retention.h"
+
+#include "base/log.h"
+#include "engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    PRUNE_ROWS = 512,      /* of one operation */
+    PRUNES = 16,           /* under way at once */
+    FORGET_CHANNELS = 256, /* of one operation */
+    NOTE_EVENTS = 4096,
+    LOG_SHARE = 16, /* the whole log is cut by one part of so many of its time */
+};
+
+struct pruning {
+    struct prune p; /* first */
+    struct channel *channel;
+};
+
+struct forgetting {
+    struct forget f; /* first */
+    struct channel *channels[FORGET_CHANNELS];
+    uint64_t rows[FORGET_CHANNELS];
+};
+
+static void on_pruned(struct hub *h, struct op *op);
+static void on_forgotten(struct hub *h, struct op *op);
+static void on_noted(struct hub *h, struct op *op);
+static struct op_owner prune_owner = {on_pruned}, forget_owner = {on_forgotten},
+                       note_owner = {on_noted};
+
+static void prune(struct hub *h, struct channel *ch, Msec before, uint64_t rows, uint64_t bytes)
+{
+    struct pruning *p = must_alloc(sizeof *p);
+    p->p.op.kind = OP_PRUNE;
+    p->p.row = ch->row;
+    p->p.excess_rows = rows;
+    p->p.excess_bytes = bytes;
+    p->p.before = before;
+    p->p.most = PRUNE_ROWS;
+    p->channel = ch;
+    ch->is_pruning = true;
+    channel_schedule(&h->channels, ch);
+    h->prunes++;
+    hub_submit(h, &p->p.op, &prune_owner);
+}
+
+static uint64_t excess(uint64_t n, uint64_t limit)
+{
+    return n > limit ? n - limit : 0;
+}
+
+static void on_pruned(struct hub *h, struct op *op)
+{
+    struct pruning *p = (struct pruning *)(void *)op;
+    struct channel *ch = p->channel;
+    h->prunes--;
+    ch->is_pruning = false;
+    if (op->why.code) {
+        h->retry_prunes = h->now.mono + BEAT_MS;
+    } else {
+        channel_discount(&h->channels, ch, &p->p, h->now.wall);
+        h->counters[COUNT_PRUNED] += p->p.rows;
+        h->counters[COUNT_PRUNED_BYTES] += p->p.bytes;
+    }
+    channel_schedule(&h->channels, ch);
+    free(p);
+}
+
+static struct channel *next_due(const struct hub *h)
+{
+    struct heap_node *n = heap_top(&h->channels.due);
+    if (!n || n->key > h->now.wall)
+        return NULL;
+    return CONTAINER_OF(n, struct channel, due);
+}
+
+static bool can_forget(const struct channel *ch)
+{
+    return ch->count == 0 && ch->pending == 0 && ch->stored && !ch->is_pruning &&
+           !ch->is_forgetting;
+}
+
+static void take(struct forgetting *f, struct hub *h, struct channel *ch)
+{
+    ch->is_forgetting = true;
+    f->channels[f->f.n] = ch;
+    f->rows[f->f.n++] = ch->row;
+    channel_schedule(&h->channels, ch);
+}
+
+static void forget_from(struct hub *h, struct channel *first)
+{
+    struct forgetting *f = must_alloc(sizeof *f);
+    f->f.op.kind = OP_FORGET;
+    f->f.rows = f->rows;
+    for (struct channel *ch = first; ch && can_forget(ch) && f->f.n < FORGET_CHANNELS;
+         ch = next_due(h))
+        take(f, h, ch);
+    hub_submit(h, &f->f.op, &forget_owner);
+}
+
+static void on_forgotten(struct hub *h, struct op *op)
+{
+    struct forgetting *f = (struct forgetting *)(void *)op;
+    if (!op->why.code && f->f.highest > h->channels.forgotten)
+        h->channels.forgotten = f->f.highest;
+    for (size_t i = 0; i < f->f.n; i++) {
+        struct channel *ch = f->channels[i];
+        ch->is_forgetting = false;
+        if (op->why.code || ch->count > 0) {
+            ch->emptied = h->now.wall;
+            channel_schedule(&h->channels, ch);
+            continue;
+        }
+        channel_forgotten(&h->channels, ch);
+        hub_count(h, COUNT_FORGOTTEN);
+    }
+    free(f);
+}
+
+/* One that stands in the heap, but for which nothing can be done yet: looked at again later. */
+static void put_off(struct hub *h, struct channel *ch)
+{
+    heap_set(&h->channels.due, &ch->due, h->now.wall + BEAT_MS);
+}
+
+static void prune_due(struct hub *h)
+{
+    struct channel *ch;
+    while (h->prunes < PRUNES && (ch = next_due(h))) {
+        Msec before = h->now.wall > ch->keep.age ? h->now.wall - ch->keep.age : 0;
+        if (ch->count > 0)
+            prune(h, ch, before, excess(ch->count, ch->keep.keep),
+                  excess(ch->bytes, ch->keep.bytes));
+        else if (can_forget(ch))
+            forget_from(h, ch);
+        else
+            put_off(h, ch);
+    }
+}
+
+/* The whole log is too big: its oldest events go, wherever they are. */
+static void prune_log(struct hub *h)
+{
+    while (h->channels.bytes > h->o->max_log && h->prunes < PRUNES) {
+        struct heap_node *n = heap_top(&h->channels.aged);
+        if (!n)
+            return;
+        struct channel *ch = CONTAINER_OF(n, struct channel, aged);
+        if (ch->is_pruning)
+            return;
+        Msec span = h->now.wall > ch->oldest ? h->now.wall - ch->oldest : 0;
+        prune(h, ch, ch->oldest + span / LOG_SHARE + 1, 0, 0);
+    }
+}
+
+static void on_noted(struct hub *h, struct op *op)
+{
+    struct note *n = (struct note *)(void *)op;
+    h->is_noting = false;
+    if (op->why.code)
+        log_warn("note", kz("why", op->why.text));
+    free(n->channels);
+    free(n);
+}
+
+void retention_note(struct hub *h)
+{
+    struct note *n = must_alloc(sizeof *n);
+    n->op.kind = OP_NOTE;
+    n->counted = h->through;
+    n->channels = must_alloc(h->channels.changed_count * sizeof *n->channels);
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &h->channels.changed)
+    {
+        struct channel *ch = CONTAINER_OF(node, struct channel, changed);
+        assert(n->n < h->channels.changed_count);
+        if (ch->stored)
+            n->channels[n->n++] =
+                (struct note_channel){ch->row, ch->count, ch->bytes, ch->last, ch->oldest};
+        list_remove(node);
+    }
+    h->channels.changed_count = 0;
+    h->noted = 0;
+    h->is_noting = true;
+    hub_submit(h, &n->op, &note_owner);
+}
+
+void retention_hurry(struct hub *h)
+{
+    struct channel *ch;
+    for (size_t at = 0; (ch = map_next(&h->channels.by_name, &at));)
+        if (ch->count > ch->keep.keep && !ch->is_pruning)
+            heap_set(&h->channels.due, &ch->due, 0);
+}
+
+bool retention_is_idle(const struct hub *h)
+{
+    return h->prunes == 0 && h->channels.bytes <= h->o->max_log && !next_due(h);
+}
+
+void retention_turn(struct hub *h)
+{
+    if (h->is_stopping)
+        return;
+    if (h->now.mono >= h->retry_prunes) {
+        prune_due(h);
+        prune_log(h);
+    }
+    if (h->noted >= NOTE_EVENTS && !h->is_noting)
+        retention_note(h);
+}
