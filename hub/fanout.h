@@ -4,6 +4,9 @@
 
 #include "channel.h"
 
+struct hub;
+struct frame;
+
 /* One that was committed, in log order; its channel's figures move with it. */
 void fan_out_logged(struct hub *h, struct channel *ch, struct event *e);
 /* To links that are live; with `to` to those that carry that client. */
