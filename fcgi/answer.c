@@ -29,8 +29,8 @@ static void put_cors(struct buf *out, const struct cors *c)
 {
     if (!c->origin.len)
         return;
-    buf_printf(out, "Access-Control-Allow-Origin: %.*s\r\n",
-               c->is_for_all ? 1 : (int)c->origin.len, c->is_for_all ? "*" : c->origin.p);
+    buf_printf(out, "Access-Control-Allow-Origin: %.*s\r\n", c->is_for_all ? 1 : (int)c->origin.len,
+               c->is_for_all ? "*" : c->origin.p);
     if (!c->is_for_all)
         buf_put(out, STR("Access-Control-Allow-Credentials: true\r\n"));
     if (!c->is_preflight) {

@@ -10,8 +10,8 @@
 
 /* What a page of another site may read; nothing unless its origin is one of the option's. */
 struct cors {
-    Str origin;       /* empty: not allowed, or nobody asked */
-    bool is_for_all;  /* the option has `*`: without credentials, then */
+    Str origin;      /* empty: not allowed, or nobody asked */
+    bool is_for_all; /* the option has `*`: without credentials, then */
     bool is_preflight;
 };
 

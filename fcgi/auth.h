@@ -19,8 +19,8 @@ MUST_USE bool auth_visitor(const struct options *o, const struct request *r, str
 /* What a browser sends by itself (a password, a certificate) proves nothing about a page of
  * another site: a request that changes something must come from the mount's own or an allowed
  * one. */
-MUST_USE bool auth_origin(const struct options *o, const struct request *r,
-                          const struct visitor *v, struct fault *why);
+MUST_USE bool auth_origin(const struct options *o, const struct request *r, const struct visitor *v,
+                          struct fault *why);
 /* Whether the address may read /metrics. */
 bool auth_is_allowed(Str addresses, Str address);
 

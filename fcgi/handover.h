@@ -2,8 +2,8 @@
  * body and standard output over worker-N.sock, the last by SCM_RIGHTS. Both ends are here.
  *
  * It says 12 bytes ("BLF1", then the lengths of environment and body, big end first), the
- * environment (NAME=VALUE, each with a NUL), the body; the worker answers one byte when all of it is
- * in its hands. */
+ * environment (NAME=VALUE, each with a NUL), the body; the worker answers one byte when all of it
+ * is in its hands. */
 #ifndef BELFRY_HANDOVER_H
 #define BELFRY_HANDOVER_H
 

@@ -29,7 +29,7 @@ static bool read_order(struct history *p, const struct query *q, struct fault *w
 }
 
 bool history_read(struct history *p, const struct options *o, const struct query *q,
-               const struct rights *rights, Msec wall, struct fault *why)
+                  const struct rights *rights, Msec wall, struct fault *why)
 {
     uint64_t limit = LIMIT;
     *p = (struct history){0};
@@ -161,7 +161,7 @@ void history_page(struct visit *v)
     v->state = p;
     v->free_state = free_history;
     if (!history_read(p, v->worker->options, &v->query, &v->visitor.rights,
-                   link_wall(v->worker->link), &why)) {
+                      link_wall(v->worker->link), &why)) {
         visit_refuse(v, &why);
         return;
     }

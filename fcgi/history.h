@@ -15,7 +15,7 @@ struct history {
 };
 
 MUST_USE bool history_read(struct history *p, const struct options *o, const struct query *q,
-                        const struct rights *rights, Msec wall, struct fault *why);
+                           const struct rights *rights, Msec wall, struct fault *why);
 void history_fini(struct history *p);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "wire/refusal.h"
 
-enum { SECONDS_MAX = 1000000000 }; /* how far back `-N` may reach */
+enum { SECONDS_MAX = 1000000000 };      /* how far back `-N` may reach */
 #define UNIX_MAX UINT64_C(253402300799) /* the end of the year 9999 */
 
 static bool take_digits(Str *rest, size_t n, unsigned least, unsigned most, unsigned *out)

@@ -88,8 +88,7 @@ bool query_parse(struct query *q, Str text, struct fault *why)
     size_t n = count_pairs(text), len;
     *q = (struct query){0};
     if (n > QUERY_PAIRS)
-        return fail(why, REFUSE_MALFORMED, "query: %zu parameters, %d are allowed", n,
-                    QUERY_PAIRS);
+        return fail(why, REFUSE_MALFORMED, "query: %zu parameters, %d are allowed", n, QUERY_PAIRS);
     /* Decoding never makes it longer, and room made beforehand never moves. */
     buf_init(&memory, text.len);
     buf_room(&memory, text.len);

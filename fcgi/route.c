@@ -2,7 +2,7 @@
 
 #include "asset.h"
 #include "history.h"
-#include "open.h"
+#include "opening.h"
 #include "send.h"
 #include "state.h"
 #include "subscribe.h"
@@ -12,8 +12,8 @@
 enum { PARTS_MAX = 8, PATH_MAX_BYTES = 8192 };
 
 static const struct route routes[] = {
-    {"", "GET", open_stream},
-    {"poll", "GET", open_poll},
+    {"", "GET", opening_stream},
+    {"poll", "GET", opening_poll},
     {"subscribe", "POST", subscribe_add},
     {"unsubscribe", "POST", subscribe_remove},
     {"send", "POST", send_publish},
@@ -24,8 +24,9 @@ static const struct route routes[] = {
     {"presence", "GET", NULL},
     {"refresh", "POST", NULL},
     {"ticket", "POST", NULL},
+    {"client.js", "GET", NULL}, /* where it was not built in */
 };
-static const struct route stream_route = {"NAME", "GET", open_stream};
+static const struct route stream_route = {"NAME", "GET", opening_stream};
 static const struct route asset_route = {"FILE", "GET", asset_serve};
 
 struct path {
@@ -91,19 +92,29 @@ static const struct route *find_fixed(const struct path *p)
     return NULL;
 }
 
-/* Files have a folder or a name of their own; everything else is the name of a channel. */
-static const struct route *find_named(const struct path *p, struct buf *name)
+static void put_name(struct buf *name, const struct path *p, bool is_user)
 {
-    bool is_user = p->n == 2 && str_eq(p->part[0], STR("user"));
     for (size_t i = 0; i < p->n; i++) {
         if (i)
             buf_putc(name, is_user ? ':' : '/');
         buf_put(name, p->part[i]);
     }
+}
+
+/* Files come first; what is neither a file nor a route is the name of a channel. */
+static const struct route *find_below(const struct path *p, struct buf *name)
+{
+    bool is_user = p->n == 2 && str_eq(p->part[0], STR("user"));
+    put_name(name, p, is_user);
     if (name->full)
         return NULL;
     if (asset_find(buf_str(name)))
         return &asset_route;
+    const struct route *fixed = find_fixed(p);
+    if (fixed) {
+        buf_clear(name);
+        return fixed;
+    }
     return is_user || p->n == 1 ? &stream_route : NULL;
 }
 
@@ -114,11 +125,8 @@ bool route_find(Str mount, Str text, bool is_decoded, struct buf *name, const st
     *out = NULL;
     buf_init(&p.memory, 0);
     bool ok = path_split(&p, text, is_decoded, why);
-    if (ok && path_enter(&p, mount)) {
-        *out = find_fixed(&p);
-        if (!*out)
-            *out = find_named(&p, name);
-    }
+    if (ok && path_enter(&p, mount))
+        *out = find_below(&p, name);
     buf_fini(&p.memory);
     if (ok && !*out)
         return fail(why, REFUSE_NOT_FOUND, "path: nothing is here");
@@ -189,8 +197,8 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
 {
     const struct options *o = v->worker->options;
     Str given = request_var(v->request, "QUERY_STRING");
-    v->wants_stream = r->handle == open_stream &&
-                      accepts_stream(request_var(v->request, "HTTP_ACCEPT"));
+    v->wants_stream =
+        r->handle == opening_stream && accepts_stream(request_var(v->request, "HTTP_ACCEPT"));
     return auth_visitor(o, v->request, &v->visitor, why) &&
            (strcmp(r->method, "POST") != 0 || auth_origin(o, v->request, &v->visitor, why)) &&
            query_parse(&v->query, given.len ? given : query, why);
@@ -202,7 +210,8 @@ void route(struct visit *v)
     const struct route *r;
     Str query = STR_NONE;
     Str method = request_var(v->request, "REQUEST_METHOD");
-    v->cors = cors_judge(str_of(v->worker->options->origins), request_var(v->request, "HTTP_ORIGIN"));
+    v->cors =
+        cors_judge(str_of(v->worker->options->origins), request_var(v->request, "HTTP_ORIGIN"));
     v->is_head = str_eq(method, STR("HEAD"));
     if (!find(v, &query, &r, &why))
         visit_refuse(v, &why);

@@ -8,9 +8,9 @@
 void route(struct visit *v);
 
 struct route {
-    const char *path;                 /* below the mount, without its first slash */
-    const char *method;               /* the only one besides HEAD (of a GET) and OPTIONS */
-    void (*handle)(struct visit *v);  /* NULL: this mount does not offer it */
+    const char *path;                /* below the mount, without its first slash */
+    const char *method;              /* the only one besides HEAD (of a GET) and OPTIONS */
+    void (*handle)(struct visit *v); /* NULL: this mount does not offer it */
 };
 
 /* The route of `path`, as it stands in REQUEST_URI or (decoded already) in PATH_INFO. `name`: what

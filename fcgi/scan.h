@@ -24,12 +24,12 @@ enum scan_phase {
 struct scan {
     const struct scan_limits *limits;
     enum scan_phase phase;
-    uint16_t id;   /* of the request */
-    bool keep;     /* the peer wants the connection kept */
+    uint16_t id;     /* of the request */
+    bool keep;       /* the peer wants the connection kept */
     bool is_refused; /* a body may still be coming */
-    bool has_size; /* CONTENT_LENGTH said how long the body is */
-    uint8_t have;  /* bytes of the record's header */
-    uint8_t got;   /* bytes of BEGIN's body */
+    bool has_size;   /* CONTENT_LENGTH said how long the body is */
+    uint8_t have;    /* bytes of the record's header */
+    uint8_t got;     /* bytes of BEGIN's body */
     char header[RECORD_HEADER], begin[8];
     struct record record;
     size_t left, padding; /* of the record's content and padding */

@@ -32,8 +32,8 @@ static void draft_fini(struct draft *d)
 static bool is_known(Str name, struct fault *why)
 {
     static const char *const names[] = {
-        "channel",   "channels", "user", "users",          "client", "event", "data",
-        "ephemeral", "exclude",  "ttl",  "idempotencyKey",
+        "channel", "channels",  "user",    "users", "client",         "event",
+        "data",    "ephemeral", "exclude", "ttl",   "idempotencyKey",
     };
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (str_eq(name, str_of(names[i])))
@@ -59,7 +59,8 @@ static bool check(struct draft *d, struct fault *why)
     if (s->to.len && d->channels.n)
         return fail(why, REFUSE_WRONG_FIELD, "client: goes to nobody else; no channel, no user");
     if (!s->to.len && !d->channels.n)
-        return fail(why, REFUSE_WRONG_FIELD, "channel: is missing (or channels, user, users, client)");
+        return fail(why, REFUSE_WRONG_FIELD,
+                    "channel: is missing (or channels, user, users, client)");
     if (s->to.len && !client_is_valid(s->to, "client", why))
         return false;
     if (s->to.len || str_eq(s->event, STR("typing")))
@@ -83,8 +84,8 @@ static bool finish(struct draft *d, struct sends *s, struct fault *why)
     bool ok = msg_send_pack(&packed, &d->send) && list_put(&s->list, buf_str(&packed));
     buf_fini(&packed);
     s->has_keys = s->has_keys && d->send.key.len;
-    return ok || fail(why, REFUSE_TOO_LARGE, "body: with its channels more than %zu bytes",
-                      s->list.max);
+    return ok ||
+           fail(why, REFUSE_TOO_LARGE, "body: with its channels more than %zu bytes", s->list.max);
 }
 
 /* Absent and null are the same: the field's default. */

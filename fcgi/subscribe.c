@@ -133,8 +133,8 @@ bool change_read(struct change *c, Str type, Str body, const struct options *o,
         return false;
     if (media == MEDIA_NDJSON)
         return fail(why, REFUSE_MEDIA_TYPE, "Content-Type: application/x-ndjson is for send");
-    bool ok = media == MEDIA_FORM ? read_form(c, body, o, wall, why)
-                                  : read_json(c, body, o, wall, why);
+    bool ok =
+        media == MEDIA_FORM ? read_form(c, body, o, wall, why) : read_json(c, body, o, wall, why);
     if (ok && !c->channels.n)
         return fail(why, REFUSE_WRONG_FIELD, "channel: is missing");
     return ok;

@@ -36,8 +36,8 @@ void visit_refuse(struct visit *v, const struct fault *why);
 /* The outlet is somebody else's now. */
 void visit_leave(struct visit *v);
 
-/* Asks the hub; takes the body, which was packed with a ref of 0. `on_answer` hears of answers alone: where there is none, the visit
- * ends with the reason. */
+/* Asks the hub; takes the body, which was packed with a ref of 0. `on_answer` hears of answers
+ * alone: where there is none, the visit ends with the reason. */
 void visit_ask(struct visit *v, enum verb verb, struct buf *body, enum link_patience patience,
                void (*on_answer)(struct visit *v, Str body));
 

@@ -5,7 +5,7 @@
 #include "cable.h"
 #include "conn.h"
 #include "handover.h"
-#include "open.h"
+#include "opening.h"
 #include "wait.h"
 #include "wire/names.h"
 
@@ -67,7 +67,7 @@ static void on_tick(void *owner)
     Msec now = loop_now(w->loop);
     link_tick(w->link, now);
     roster_tick(w->roster, now);
-    open_tick(w, now);
+    opening_tick(w, now);
     wait_tick(w, now);
     if (w->conns)
         conns_tick(w->conns, now);

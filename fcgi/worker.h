@@ -24,12 +24,12 @@ struct worker {
     struct link *link;
     struct roster *roster;
     struct request_parser *parser;
-    struct conns *conns;       /* NULL: nobody listens */
-    struct pipes pipes;        /* answers of CGI programs */
-    struct handover *handover; /* NULL: no socket for CGI programs */
+    struct conns *conns;         /* NULL: nobody listens */
+    struct pipes pipes;          /* answers of CGI programs */
+    struct handover *handover;   /* NULL: no socket for CGI programs */
     struct timer *ticks, *paces; /* the second: when streams are written to again */
-    struct heap waits; /* polls whose time runs (wait.h) */
-    struct list held;  /* polls that wait for a hub that is away (open.h) */
+    struct heap waits;           /* polls whose time runs (wait.h) */
+    struct list held;            /* polls that wait for a hub that is away (opening.h) */
     size_t held_count;
     size_t visits; /* requests under way that are not streams */
     bool is_stopping;
@@ -40,7 +40,8 @@ struct worker {
 /* Opens the way to the hub, and nothing to listen on. After every fork: threads start here. */
 MUST_USE bool worker_open(struct worker *w, const struct options *o, unsigned number,
                           struct fault *why);
-/* Web servers, and CGI programs where the folder's lock is ours. The listener stays the caller's. */
+/* Web servers, and CGI programs where the folder's lock is ours. The listener stays the caller's.
+ */
 MUST_USE bool worker_listen(struct worker *w, struct listener *l, struct fault *why);
 /* Until everything is answered after worker_stop. */
 void worker_run(struct worker *w);

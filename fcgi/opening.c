@@ -1,4 +1,4 @@
-#include "open.h"
+#include "opening.h"
 
 #include "moment.h"
 #include "poll.h"
@@ -169,7 +169,7 @@ static void answer_head(struct visit *v, struct answer a)
     visit_answer(v, &a);
 }
 
-void open_stream(struct visit *v)
+void opening_stream(struct visit *v)
 {
     struct opening o;
     struct fault why = {0};
@@ -239,7 +239,7 @@ static void hold(struct visit *v)
     v->free_state = free_held;
 }
 
-void open_poll(struct visit *v)
+void opening_poll(struct visit *v)
 {
     struct opening o;
     struct fault why = {0};
@@ -256,7 +256,7 @@ void open_poll(struct visit *v)
     opening_fini(&o);
 }
 
-void open_tick(struct worker *w, Msec now)
+void opening_tick(struct worker *w, Msec now)
 {
     struct list *node, *safe;
     struct fault why;
@@ -264,7 +264,7 @@ void open_tick(struct worker *w, Msec now)
     {
         struct held *h = CONTAINER_OF(node, struct held, node);
         if (link_is_up(w->link)) {
-            open_poll(h->visit);
+            opening_poll(h->visit);
         } else if (h->until <= now) {
             fail(&why, REFUSE_HUB_AWAY, "no link to the hub since hub_wait, %llu ms",
                  (unsigned long long)w->options->hub_wait);

@@ -1,16 +1,16 @@
-/* open -- GET /events and GET /events/poll: from the words of a request to a stream. */
-#ifndef BELFRY_OPEN_H
-#define BELFRY_OPEN_H
+/* opening -- GET /events and GET /events/poll: from the words of a request to a stream. */
+#ifndef BELFRY_OPENING_H
+#define BELFRY_OPENING_H
 
 #include "base/random.h"
 #include "channels.h"
 #include "stream.h"
 #include "visit.h"
 
-void open_stream(struct visit *v);
-void open_poll(struct visit *v);
+void opening_stream(struct visit *v);
+void opening_poll(struct visit *v);
 /* Polls that wait for a hub that is away: it came, or the time is out. */
-void open_tick(struct worker *w, Msec now);
+void opening_tick(struct worker *w, Msec now);
 
 /* What a request asks for. Its slices are the query's, the visitor's, the options' and its own. */
 struct opening {
