@@ -61,7 +61,7 @@ bool admin_number(const Json *question, const char *name, uint64_t most, uint64_
     return true;
 }
 
-bool admin_text(const Json *question, const char *name, Str *out, struct fault *why)
+bool admin_word(const Json *question, const char *name, Str *out, struct fault *why)
 {
     const Json *v = json_get(question, name);
     *out = STR_NONE;
@@ -136,8 +136,8 @@ static bool put_channels(const struct hub *h, const Json *question, struct buf *
 {
     Str prefix, after, last = STR_NONE;
     uint64_t limit, n = 0;
-    if (!admin_text(question, "prefix", &prefix, why) ||
-        !admin_text(question, "after", &after, why) ||
+    if (!admin_word(question, "prefix", &prefix, why) ||
+        !admin_word(question, "after", &after, why) ||
         !admin_number(question, "limit", PAGE_MAX, PAGE_MAX, &limit, why))
         return false;
     bool is_after = after.len && str_cmp(after, prefix) >= 0;
@@ -215,7 +215,7 @@ static bool dispatch(struct hub *h, struct asker *a, const Json *question, struc
     Str what;
     if (!json_is_object(question))
         return fail(why, REFUSE_MALFORMED, "not an object");
-    if (!admin_text(question, "do", &what, why))
+    if (!admin_word(question, "do", &what, why))
         return false;
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         if (!str_eq(what, str_of(table[i].name)))

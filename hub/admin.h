@@ -24,7 +24,7 @@ void admin_refuse(struct hub *h, const struct asker *a, int code, const char *de
 bool admin_number(const Json *question, const char *name, uint64_t most, uint64_t otherwise,
                   uint64_t *out, struct fault *why);
 /* A member that is a string; empty where it is missing. */
-bool admin_text(const Json *question, const char *name, Str *out, struct fault *why);
+bool admin_word(const Json *question, const char *name, Str *out, struct fault *why);
 void admin_put_cursor(const struct hub *h, struct buf *out, uint64_t at);
 
 #endif

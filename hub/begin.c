@@ -40,7 +40,7 @@ static Position find_missing(const struct hub *h, struct begin *b, Position from
     Position oldest = from;
     Str rest = b->names;
     for (Str name; list_next(&rest, &name);) {
-        Position floor = channels_floor(&h->channels, name);
+        Position floor = channel_table_floor(&h->channels, name);
         if (floor > oldest)
             oldest = floor;
         if (all || floor > from)

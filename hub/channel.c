@@ -7,16 +7,16 @@
 
 enum { SLACK = 64 }; /* one part of so many above `keep` */
 
-void channels_init(struct channels *c, const struct options *o)
+void channel_table_init(struct channel_table *c, const struct options *o)
 {
-    *c = (struct channels){.o = o, .next_row = 1};
+    *c = (struct channel_table){.o = o, .next_row = 1};
     map_init(&c->by_name);
     heap_init(&c->due);
     heap_init(&c->aged);
     list_init(&c->changed);
 }
 
-void channels_fini(struct channels *c)
+void channel_table_fini(struct channel_table *c)
 {
     heap_fini(&c->due);
     heap_fini(&c->aged);
@@ -26,7 +26,7 @@ void channels_fini(struct channels *c)
     map_fini(&c->by_name);
 }
 
-static struct channel *make(struct channels *c, Str name, Position floor)
+static struct channel *make(struct channel_table *c, Str name, Position floor)
 {
     struct channel *ch = must_alloc(sizeof *ch + name.len);
     memcpy(ch->text, name.p, name.len);
@@ -38,7 +38,7 @@ static struct channel *make(struct channels *c, Str name, Position floor)
     return ch;
 }
 
-static void unmake(struct channels *c, struct channel *ch)
+static void unmake(struct channel_table *c, struct channel *ch)
 {
     map_del(&c->by_name, ch->name);
     order_remove(&c->order, &ch->order);
@@ -51,7 +51,7 @@ static void unmake(struct channels *c, struct channel *ch)
     free(ch);
 }
 
-void channel_load(struct channels *c, const struct journal_channel *from)
+void channel_load(struct channel_table *c, const struct journal_channel *from)
 {
     struct channel *ch = make(c, from->name, from->floor);
     ch->row = from->row;
@@ -66,7 +66,7 @@ void channel_load(struct channels *c, const struct journal_channel *from)
         c->next_row = ch->row + 1;
 }
 
-void channels_start(struct channels *c, Msec wall)
+void channel_table_start(struct channel_table *c, Msec wall)
 {
     struct channel *ch;
     for (size_t at = 0; (ch = map_next(&c->by_name, &at));) {
@@ -75,12 +75,12 @@ void channels_start(struct channels *c, Msec wall)
     }
 }
 
-struct channel *channel_find(const struct channels *c, Str name)
+struct channel *channel_find(const struct channel_table *c, Str name)
 {
     return map_get(&c->by_name, name);
 }
 
-struct channel *channel_need(struct channels *c, Str name, Msec wall)
+struct channel *channel_need(struct channel_table *c, Str name, Msec wall)
 {
     struct channel *ch = channel_find(c, name);
     if (ch || c->by_name.len >= c->o->max_channels)
@@ -91,13 +91,13 @@ struct channel *channel_need(struct channels *c, Str name, Msec wall)
     return ch;
 }
 
-void channel_release(struct channels *c, struct channel *ch)
+void channel_release(struct channel_table *c, struct channel *ch)
 {
     if (!ch->stored && ch->pending == 0 && !ch->is_forgetting)
         unmake(c, ch);
 }
 
-static void note_change(struct channels *c, struct channel *ch)
+static void note_change(struct channel_table *c, struct channel *ch)
 {
     if (list_is_linked(&ch->changed))
         return;
@@ -105,7 +105,7 @@ static void note_change(struct channels *c, struct channel *ch)
     c->changed_count++;
 }
 
-void channel_count(struct channels *c, struct channel *ch, const struct event *e)
+void channel_count(struct channel_table *c, struct channel *ch, const struct event *e)
 {
     uint64_t size = event_size(e);
     ch->stored = true;
@@ -122,7 +122,7 @@ void channel_count(struct channels *c, struct channel *ch, const struct event *e
         channel_schedule(c, ch);
 }
 
-static void lessen(struct channels *c, struct channel *ch, uint64_t rows, uint64_t bytes)
+static void lessen(struct channel_table *c, struct channel *ch, uint64_t rows, uint64_t bytes)
 {
     rows = rows < ch->count ? rows : ch->count;
     bytes = bytes < ch->bytes ? bytes : ch->bytes;
@@ -132,7 +132,7 @@ static void lessen(struct channels *c, struct channel *ch, uint64_t rows, uint64
     c->bytes -= bytes;
 }
 
-void channel_discount(struct channels *c, struct channel *ch, const struct prune *p, Msec wall)
+void channel_discount(struct channel_table *c, struct channel *ch, const struct prune *p, Msec wall)
 {
     if (p->oldest)
         lessen(c, ch, p->rows, p->bytes);
@@ -153,7 +153,7 @@ bool channel_is_over(const struct channel *ch)
     return ch->count > ch->keep.keep + ch->keep.keep / SLACK || ch->bytes > ch->keep.bytes;
 }
 
-void channel_schedule(struct channels *c, struct channel *ch)
+void channel_schedule(struct channel_table *c, struct channel *ch)
 {
     if (ch->oldest)
         heap_set(&c->aged, &ch->aged, ch->oldest);
@@ -167,7 +167,7 @@ void channel_schedule(struct channels *c, struct channel *ch)
         heap_set(&c->due, &ch->due, (ch->oldest ? ch->oldest : ch->emptied) + ch->keep.age);
 }
 
-void channel_forgotten(struct channels *c, struct channel *ch)
+void channel_forgotten(struct channel_table *c, struct channel *ch)
 {
     ch->stored = false;
     ch->floor = c->forgotten;
@@ -175,7 +175,7 @@ void channel_forgotten(struct channels *c, struct channel *ch)
     channel_release(c, ch);
 }
 
-Position channels_floor(const struct channels *c, Str name)
+Position channel_table_floor(const struct channel_table *c, Str name)
 {
     if (!is_pattern(name)) {
         const struct channel *ch = channel_find(c, name);

@@ -28,7 +28,7 @@ struct channel {
     char text[];
 };
 
-struct channels {
+struct channel_table {
     const struct options *o;
     struct map by_name;
     struct order order;
@@ -41,31 +41,32 @@ struct channels {
     Position forgotten;     /* highest `last` of channels that are no more */
 };
 
-void channels_init(struct channels *c, const struct options *o);
-void channels_fini(struct channels *c);
+void channel_table_init(struct channel_table *c, const struct options *o);
+void channel_table_fini(struct channel_table *c);
 /* One that the log holds already. */
-void channel_load(struct channels *c, const struct journal_channel *from);
+void channel_load(struct channel_table *c, const struct journal_channel *from);
 /* All are loaded. */
-void channels_start(struct channels *c, Msec wall);
-struct channel *channel_find(const struct channels *c, Str name);
+void channel_table_start(struct channel_table *c, Msec wall);
+struct channel *channel_find(const struct channel_table *c, Str name);
 /* Finds or makes it; NULL: max_channels are there. */
-struct channel *channel_need(struct channels *c, Str name, Msec wall);
+struct channel *channel_need(struct channel_table *c, Str name, Msec wall);
 /* Drops it where it was never stored and nothing is under way for it. */
-void channel_release(struct channels *c, struct channel *ch);
+void channel_release(struct channel_table *c, struct channel *ch);
 
 /* Its newest event is in the log. */
-void channel_count(struct channels *c, struct channel *ch, const struct event *e);
+void channel_count(struct channel_table *c, struct channel *ch, const struct event *e);
 /* Its oldest events were taken away. */
-void channel_discount(struct channels *c, struct channel *ch, const struct prune *p, Msec wall);
+void channel_discount(struct channel_table *c, struct channel *ch, const struct prune *p,
+                      Msec wall);
 /* Puts it where it belongs in the order of what is due. */
-void channel_schedule(struct channels *c, struct channel *ch);
+void channel_schedule(struct channel_table *c, struct channel *ch);
 /* The journal has no row of it any more: drops it, or keeps it for what is under way. */
-void channel_forgotten(struct channels *c, struct channel *ch);
+void channel_forgotten(struct channel_table *c, struct channel *ch);
 
 /* How many events, bytes too many. A little more than `keep` is let be, so that a busy channel is
  * not pruned at each publish. */
 bool channel_is_over(const struct channel *ch);
 /* The highest position that was taken away of what a name or pattern takes in. */
-Position channels_floor(const struct channels *c, Str name);
+Position channel_table_floor(const struct channel_table *c, Str name);
 
 #endif

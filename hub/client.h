@@ -4,6 +4,7 @@
 #ifndef BELFRY_CLIENT_H
 #define BELFRY_CLIENT_H
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "wire/message.h"

@@ -35,7 +35,7 @@ struct hub {
 
     struct epochs epochs;
     Position through; /* everything up to it was committed and fanned out */
-    struct channels channels;
+    struct channel_table channels;
     struct topics topics;
     struct peers peers;
     struct clients clients;

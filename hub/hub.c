@@ -1,11 +1,11 @@
 #include "hub.h"
 
+#include "arrival.h"
 #include "base/log.h"
 #include "change.h"
 #include "engine.h"
 #include "fetch.h"
 #include "greet.h"
-#include "open.h"
 #include "publish.h"
 #include "refill.h"
 #include "retention.h"
@@ -21,7 +21,7 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     h->o = o;
     h->out = out;
     h->is_writable = true;
-    channels_init(&h->channels, o);
+    channel_table_init(&h->channels, o);
     topics_init(&h->topics);
     peers_init(&h->peers);
     clients_init(&h->clients);
@@ -46,7 +46,7 @@ void hub_start(struct hub *h, struct journal *j, const struct journal_state *s, 
     epochs_init(&h->epochs, s->epochs, s->epoch_count);
     h->through = s->head;
     h->channels.forgotten = s->forgotten;
-    channels_start(&h->channels, now.wall);
+    channel_table_start(&h->channels, now.wall);
     ring_init(&h->ring, h->o->ring_events, h->o->ring_bytes, s->head);
 }
 
@@ -59,7 +59,7 @@ void hub_free(struct hub *h)
     changes_fini(h);
     asks_fini(h);
     topics_fini(&h->topics);
-    channels_fini(&h->channels);
+    channel_table_fini(&h->channels);
     fleeting_fini(&h->fleeting);
     ring_fini(&h->ring);
     epochs_fini(&h->epochs);
@@ -137,8 +137,8 @@ static const struct {
     bool (*on)(struct hub *h, struct peer *p, Str body);
 } table[] = {
     {VERB_PUBLISH, publish_on_message}, {VERB_PULSE, on_pulse},
-    {VERB_OPEN, open_on_message},       {VERB_CLOSE, open_on_close},
-    {VERB_FETCH, fetch_on_message},     {VERB_LEAVE, open_on_leave},
+    {VERB_OPEN, arrival_on_message},    {VERB_CLOSE, opening_on_close},
+    {VERB_FETCH, fetch_on_message},     {VERB_LEAVE, arrival_on_leave},
     {VERB_CHANGE, change_on_message},   {VERB_ADDED, change_on_added},
     {VERB_TOLD, asks_on_told},          {VERB_QUERY, on_query},
     {VERB_GOODBYE, on_goodbye},

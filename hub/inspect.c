@@ -69,7 +69,7 @@ static bool take_cursor(const Json *question, const char *name, Cursor *out, str
 {
     Str text;
     *out = CURSOR_NONE;
-    if (!admin_text(question, name, &text, why))
+    if (!admin_word(question, name, &text, why))
         return false;
     return !text.len || cursor_parse(text, out) ||
            fail(why, REFUSE_WRONG_FIELD, "%s: not an id", name);
@@ -87,7 +87,7 @@ static bool take_range(const Json *question, struct range *r, struct fault *why)
         !take_cursor(question, "before", &r->before, why) ||
         !admin_number(question, "since", (uint64_t)1 << 52, 0, &r->since, why) ||
         !admin_number(question, "limit", LOG_ROWS, LOG_ROWS, &r->limit, why) ||
-        !admin_text(question, "order", &r->order, why))
+        !admin_word(question, "order", &r->order, why))
         return false;
     return !r->order.len || str_eq(r->order, STR("asc")) || str_eq(r->order, STR("desc")) ||
            fail(why, REFUSE_WRONG_FIELD, "order: asc or desc");
@@ -199,7 +199,7 @@ static void on_log(struct hub *h, struct op *op)
 bool inspect_backup(struct hub *h, struct asker *a, const Json *question, struct fault *why)
 {
     Str path;
-    if (!admin_text(question, "path", &path, why))
+    if (!admin_word(question, "path", &path, why))
         return false;
     if (!path.len || path.p[0] != '/' || memchr(path.p, 0, path.len))
         return fail(why, REFUSE_WRONG_FIELD, "path: not an absolute path");

@@ -6,6 +6,7 @@
 #ifndef BELFRY_PEER_H
 #define BELFRY_PEER_H
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "metrics.h"
 #include "topic.h"

@@ -1,4 +1,4 @@
-#include "open.h"
+#include "arrival.h"
 
 #include "begin.h"
 #include "engine.h"
@@ -139,7 +139,7 @@ static struct opening *opening_new(const struct peer *p, const struct msg_open *
     return o;
 }
 
-bool open_on_message(struct hub *h, struct peer *p, Str body)
+bool arrival_on_message(struct hub *h, struct peer *p, Str body)
 {
     struct msg_open m;
     if (!msg_open_unpack(body, &m))
@@ -172,7 +172,7 @@ bool open_on_message(struct hub *h, struct peer *p, Str body)
     return true;
 }
 
-bool open_on_close(struct hub *h, struct peer *p, Str body)
+bool arrival_on_close(struct hub *h, struct peer *p, Str body)
 {
     struct msg_close m;
     if (!msg_close_unpack(body, &m))
@@ -183,7 +183,7 @@ bool open_on_close(struct hub *h, struct peer *p, Str body)
     return true;
 }
 
-bool open_on_leave(struct hub *h, struct peer *p, Str body)
+bool arrival_on_leave(struct hub *h, struct peer *p, Str body)
 {
     struct msg_leave m;
     if (!msg_leave_unpack(body, &m) || !list_is_whole(m.channels))
