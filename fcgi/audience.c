@@ -131,13 +131,16 @@ static void add_to_seats(struct roster *r, struct subscription *sub, struct item
     }
 }
 
-/* To one client alone, on whatever channels it is; live streams only, since it is not kept. */
+/* To one client alone, on whatever channels it is; live ones only, since it is not kept. A poll
+ * that has just come may not be live yet, and what passed between two polls is for it. */
 static void add_to_page(struct roster *r, const struct page *p, struct item *i)
 {
     struct list *node, *safe;
     LIST_EACH(node, safe, &p->streams)
     {
         struct stream *s = CONTAINER_OF(node, struct stream, mates);
+        if (s->state == STREAM_BEHIND && s->is_poll)
+            replay_keep(s, i);
         if (s->state != STREAM_LIVE)
             continue;
         s->is_odd = true;

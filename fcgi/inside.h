@@ -147,6 +147,8 @@ void replay_serve(struct stream *s);
 void replay_owe_gap(struct stream *s, const struct gap *g);
 /* What is then added with is_late, all of it above `from`, comes first. */
 void replay_owe_late(struct stream *s, Cursor from);
+/* An ephemeral event for a poll that is not live yet. */
+void replay_keep(struct stream *s, struct item *i);
 bool replay_is_waiting(const struct stream *s); /* for the hub */
 void replay_drop(struct stream *s); /* what was asked of the hub is of no use any more */
 void replay_free(struct stream *s);

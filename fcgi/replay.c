@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { LIST_MAX = 16 * 1024 * 1024 };
+enum { LIST_MAX = 16 * 1024 * 1024, KEPT_MOST = 32 };
 
 struct replay {
     struct slice_waiter waiter; /* first */
@@ -26,6 +26,8 @@ struct replay {
     struct buf gap_text;
     struct buf told; /* list of names that a gap up to told_upto was said for */
     Position told_upto;
+    struct item *kept[KEPT_MOST];
+    size_t kept_len;
 };
 
 /* What is to come next: everything in (from, upto]. */
@@ -65,10 +67,28 @@ void replay_free(struct stream *s)
     if (!p)
         return;
     slice_unwant(&p->waiter);
+    for (size_t i = 0; i < p->kept_len; i++)
+        item_unref(p->kept[i]);
     buf_fini(&p->gap_text);
     buf_fini(&p->told);
     free(p);
     s->replay = NULL;
+}
+
+void replay_keep(struct stream *s, struct item *i)
+{
+    struct replay *p = replay_of(s);
+    if (p->kept_len < KEPT_MOST)
+        p->kept[p->kept_len++] = item_ref(i);
+}
+
+static void write_kept(struct stream *s)
+{
+    struct batch *b = &s->roster->batch;
+    batch_clear(b);
+    for (size_t i = 0; s->replay && i < s->replay->kept_len && i < s->left; i++)
+        batch_add(b, s->replay->kept[i]);
+    stream_write_batch(s, false);
 }
 
 bool replay_is_waiting(const struct stream *s)
@@ -218,10 +238,10 @@ static size_t room_for(const struct stream *s)
 static bool gather(struct stream *s, const struct span *span, struct item *i)
 {
     struct batch *b = &s->roster->batch;
-    size_t most = s->left_bytes < SLICE_BYTES ? s->left_bytes : SLICE_BYTES;
+    bool is_first = !b->len && (!s->is_poll || s->left_bytes == POLL_BYTES);
+    size_t most = b->len && s->left_bytes > SLICE_BYTES ? SLICE_BYTES : s->left_bytes;
     if (i->event->id.at <= span->from.at || !stream_wants(s, i->event, span->late))
         return true;
-    bool is_first = !b->len && (!s->is_poll || s->left_bytes == POLL_BYTES);
     bool has_bytes = is_first || b->bytes + i->event->data.len <= most;
     if (b->len >= room_for(s) || !has_bytes)
         return false;
@@ -257,7 +277,7 @@ static bool serve_from_shelf(struct stream *s, const struct span *span)
             break;
         to = item->event->id;
     }
-    bool is_full = i < end && s->is_poll;
+    bool is_full = i < end && s->roster->batch.len == 0; /* not even one more */
     return write_out(s, span, i == end ? span->upto : to, is_full);
 }
 
@@ -283,6 +303,7 @@ static void catch_up(struct stream *s)
     bool is_ahead = s->at.at > flushed;
     for (size_t i = 0; i < s->part_count; i++)
         is_ahead |= s->parts[i].from > flushed;
+    write_kept(s);
     stream_rest(s, s->at, false);
     if (s->state != STREAM_BEHIND)
         return;

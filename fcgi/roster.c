@@ -292,16 +292,35 @@ void roster_flush(struct roster *r, Msec now)
     r->flush_at = now + (r->writes >= BUSY_WRITES ? PAUSE : 0);
 }
 
+/* The first end of a held start; 0: there is none. */
+static Msec first_release(const struct roster *r)
+{
+    Msec first = 0;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->held)
+    {
+        const struct stream *s = CONTAINER_OF(node, struct stream, held);
+        if (!first || s->hold_until < first)
+            first = s->hold_until;
+    }
+    return first;
+}
+
 Msec roster_next_flush(const struct roster *r, Msec now)
 {
-    if (list_is_empty(&r->dirty) && list_is_empty(&r->ready) && list_is_empty(&r->gone))
-        return 0;
+    bool is_due =
+        !list_is_empty(&r->dirty) || !list_is_empty(&r->ready) || !list_is_empty(&r->gone);
+    Msec release = first_release(r);
+    if (!is_due && (!release || release > now))
+        return release;
     return r->flush_at > now ? r->flush_at : now;
 }
 
 void roster_tick(struct roster *r, Msec now)
 {
     r->now = now;
+    if (list_is_empty(&r->dirty))
+        r->flushed = r->at; /* for the heartbeats: nothing is due to anybody up to there */
     struct list *node, *safe;
     LIST_EACH(node, safe, &r->streams)
     stream_tick(CONTAINER_OF(node, struct stream, node));

@@ -130,10 +130,11 @@ static void join_parts(struct stream *s, const struct msg_opened *m)
         if (!msg_part_unpack(item, &p) || !p.channel.len)
             continue;
         struct part *part = stream_find_part(s, p.channel);
-        if (!part)
+        if (!part) { /* for one that the request names its own cursor decides */
             part = stream_add_part(s, p.channel);
-        part->from = p.from;
-        part->is_added = p.added;
+            part->from = p.from;
+        }
+        part->is_added |= p.added;
     }
     for (size_t i = 0; i < s->part_count; i++)
         subscription_join(s->parts[i].sub, m->join);

@@ -1,0 +1,217 @@
+/* Long-polls: one cursor, one answer. */
+#include "desk.h"
+
+#define EVENT_JSON_TEXT(n, data)                                                                   \
+    "{\"id\":\"aaaaaaab-" #n "\",\"channel\":\"room:1\",\"event\":null,\"data\":" data             \
+    ",\"user\":null,\"time\":1700000000000}"
+
+static struct browser *poll_from(struct desk *d, Position cursor, uint32_t limit)
+{
+    struct stream_request q = want("room:1");
+    q.start = cursor ? START_CURSOR : START_DEFAULT;
+    q.at = at(cursor);
+    q.limit = limit;
+    q.client = STR("client-of-the-poll");
+    struct browser *b = browser_poll(d, q);
+    return b;
+}
+
+static void what_is_there_is_answered_at_once(void **state)
+{
+    struct desk *d = *state;
+    browser_live(d, "room:1", 100);
+    hub_publishes(d, "room:1", 101, "a\"b");
+    hub_publishes(d, "room:1", 102, "c");
+    struct browser *b = poll_from(d, 100, 10);
+    hub_opens(d, 102, 100);
+    turn(d);
+    assert_string_equal(
+        browser_got(b),
+        "{\"cursor\":\"aaaaaaab-102\",\"clientId\":\"client-of-the-poll\",\"gap\":null,\"more\":"
+        "false,\"events\":[" EVENT_JSON_TEXT(101, "\"a\\\"b\"") "," EVENT_JSON_TEXT(102,
+                                                                                    "\"c\"") "]}");
+    assert_true(b->is_finished);
+    assert_int_equal(roster_streams(d->roster), 1);
+    struct msg_close c;
+    const struct said *s = worker_said(d, VERB_CLOSE);
+    assert_non_null(s);
+    assert_true(msg_close_unpack(buf_str(&s->body), &c));
+    assert_true(c.poll);
+}
+
+static void else_it_waits_for_what_comes(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 100, 10);
+    hub_opens(d, 100, 100);
+    turn(d);
+    pass(d, 2000);
+    assert_string_equal(browser_got(b), "");
+    hub_publishes(d, "room:1", 150, "now");
+    turn(d);
+    assert_string_equal(
+        browser_got(b),
+        "{\"cursor\":\"aaaaaaab-150\",\"clientId\":\"client-of-the-poll\",\"gap\":null,\"more\":"
+        "false,\"events\":[" EVENT_JSON_TEXT(150, "\"now\"") "]}");
+}
+
+static void a_time_out_has_a_fresh_cursor(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 0, 10);
+    hub_opens(d, 100, 100);
+    hub_beats(d, 120);
+    turn(d);
+    stream_answer_now(b->stream);
+    turn(d);
+    assert_string_equal(browser_got(b),
+                        "{\"cursor\":\"aaaaaaab-120\",\"clientId\":\"client-of-the-poll\",\"gap\":"
+                        "null,\"more\":false,\"events\":[]}");
+    assert_true(b->is_finished);
+}
+
+static void without_a_hub_the_cursor_stays(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 77, 10);
+    stream_answer_now(b->stream);
+    turn(d);
+    assert_string_equal(browser_got(b),
+                        "{\"cursor\":\"aaaaaaab-77\",\"clientId\":\"client-of-the-poll\",\"gap\":"
+                        "null,\"more\":false,\"events\":[]}");
+}
+
+static void a_limit_leaves_more(void **state)
+{
+    struct desk *d = *state;
+    browser_live(d, "room:1", 100);
+    hub_publishes(d, "room:1", 101, "a");
+    hub_publishes(d, "room:1", 102, "b");
+    struct browser *b = poll_from(d, 100, 1);
+    hub_opens(d, 102, 100);
+    turn(d);
+    assert_string_equal(
+        browser_got(b),
+        "{\"cursor\":\"aaaaaaab-101\",\"clientId\":\"client-of-the-poll\",\"gap\":null,\"more\":"
+        "true,\"events\":[" EVENT_JSON_TEXT(101, "\"a\"") "]}");
+    b = poll_from(d, 102, 1);
+    hub_opens(d, 102, 102);
+    turn(d);
+    hub_publishes(d, "room:1", 103, "c");
+    hub_publishes(d, "room:1", 104, "d");
+    turn(d);
+    assert_string_equal(
+        browser_got(b),
+        "{\"cursor\":\"aaaaaaab-103\",\"clientId\":\"client-of-the-poll\",\"gap\":null,\"more\":"
+        "true,\"events\":[" EVENT_JSON_TEXT(103, "\"c\"") "]}");
+}
+
+static void empty_data_does_not_pass_the_limit(void **state)
+{
+    struct desk *d = *state;
+    browser_live(d, "room:1", 100);
+    hub_publishes(d, "room:1", 101, "");
+    hub_publishes(d, "room:1", 102, "");
+    struct browser *b = poll_from(d, 100, 1);
+    hub_opens(d, 102, 100);
+    turn(d);
+    assert_non_null(
+        strstr(browser_got(b), "\"more\":true,\"events\":[" EVENT_JSON_TEXT(101, "\"\"") "]"));
+}
+
+static void an_answer_ends_at_a_mebibyte(void **state)
+{
+    struct desk *d = *state;
+    static char data[300001];
+    memset(data, 'x', sizeof data - 1);
+    browser_live(d, "room:1", 100);
+    for (Position p = 101; p <= 110; p++)
+        hub_publishes(d, "room:1", p, data);
+    struct browser *b = poll_from(d, 100, 100);
+    hub_opens(d, 110, 100);
+    turn(d);
+    assert_true(b->is_finished);
+    assert_in_range(b->text.len, 900000, 1048576 + 300000);
+    assert_true(str_starts(buf_str(&b->text), STR("{\"cursor\":\"aaaaaaab-103\"")));
+}
+
+static void rows_of_the_log_end_at_the_limit_too(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 50, 2);
+    hub_opens(d, 100, 50);
+    turn(d);
+    struct msg_fetch f = next_fetch(d);
+    assert_false(f.descending);
+    assert_int_equal(f.limit, 2);
+    hub_rows(d, f.ref, "room:1", (Position[]){60, 70, 0}, 70, true);
+    turn(d);
+    assert_true(str_starts(str_of(browser_got(b)),
+                           STR("{\"cursor\":\"aaaaaaab-70\",\"clientId\":\"client-of-the-poll\","
+                               "\"gap\":null,\"more\":true")));
+}
+
+static void a_gap_alone_is_an_answer(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 50, 10);
+    struct msg_open m = next_open(d);
+    HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(100), .from = at(100),
+             .reason = GAP_UNKNOWN, .oldest = at(100));
+    turn(d);
+    assert_string_equal(
+        browser_got(b),
+        "{\"cursor\":\"aaaaaaab-100\",\"clientId\":\"client-of-the-poll\",\"gap\":{\"requested\":"
+        "null,\"oldest\":\"aaaaaaab-100\",\"reason\":\"unknown\",\"channels\":[\"room:1\"]},"
+        "\"more\":false,\"events\":[]}");
+}
+
+static void what_passed_between_two_polls_is_answered(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 100, 10);
+    hub_opens(d, 100, 100);
+    struct event e = {.flags = EVENT_EPHEMERAL | EVENT_JSON,
+                      .channel = STR("room:1"),
+                      .name = STR("typing"),
+                      .data = STR("{}"),
+                      .to = STR("client-of-the-poll")};
+    hub_event(d, &e);
+    turn(d);
+    assert_non_null(strstr(browser_got(b),
+                           "[{\"id\":null,\"channel\":\"room:1\",\"event\":\"typing\","
+                           "\"data\":{},\"user\":null,\"time\":0}]"));
+}
+
+static void one_that_goes_leaves_nothing(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 100, 10);
+    hub_opens(d, 100, 100);
+    turn(d);
+    b->outlet.owner_ops->on_gone(b->outlet.owner);
+    hub_publishes(d, "room:1", 101, "x");
+    turn(d);
+    assert_int_equal(b->text.len, 0);
+    assert_int_equal(roster_streams(d->roster), 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(what_is_there_is_answered_at_once),
+        T(else_it_waits_for_what_comes),
+        T(a_time_out_has_a_fresh_cursor),
+        T(without_a_hub_the_cursor_stays),
+        T(a_limit_leaves_more),
+        T(empty_data_does_not_pass_the_limit),
+        T(an_answer_ends_at_a_mebibyte),
+        T(rows_of_the_log_end_at_the_limit_too),
+        T(a_gap_alone_is_an_answer),
+        T(what_passed_between_two_polls_is_answered),
+        T(one_that_goes_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
