@@ -148,7 +148,7 @@ static bool all_complete(const struct run *run)
 
 static double quantile(const struct run *run, double q)
 {
-    uint64_t want = (uint64_t)((double)run->events * q), sum = 0;
+    uint64_t want = run->events ? (uint64_t)((double)(run->events - 1) * q) : 0, sum = 0;
     for (size_t i = 0; i <= LATENCIES; i++)
         if ((sum += run->latency[i]) > want)
             return (double)i / 10;
