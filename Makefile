@@ -140,7 +140,7 @@ bench: all ## measures
 
 install: all ## DESTDIR, PREFIX (/usr/local), CONFDIR (/etc/belfry)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,sbin bin share/man/man1 share/man/man5 \
-	    share/man/man8 lib/systemd/system lib/sysusers.d share/doc/belfry) $(DESTDIR)$(CONFDIR)
+	    share/man/man8 lib/systemd/system lib/sysusers.d share/doc/belfry/conf) $(DESTDIR)$(CONFDIR)
 	install $(BUILD)/belfryd $(BUILD)/belfry-fcgi $(DESTDIR)$(PREFIX)/sbin
 	install $(BUILD)/belfry $(DESTDIR)$(PREFIX)/bin
 	for page in $(PAGES); do \
@@ -151,7 +151,8 @@ install: all ## DESTDIR, PREFIX (/usr/local), CONFDIR (/etc/belfry)
 	install -m 644 conf/systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/belfry.conf
 	test -e $(DESTDIR)$(CONFDIR)/belfry.conf || \
 	    install -m 644 conf/belfry.conf $(DESTDIR)$(CONFDIR)
-	install -m 644 README.md LICENSE $(wildcard conf/*.conf conf/*.md) $(DESTDIR)$(PREFIX)/share/doc/belfry
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/belfry
+	install -m 644 $(wildcard conf/*.conf conf/*.md) $(DESTDIR)$(PREFIX)/share/doc/belfry/conf
 clean: ## removes build/
 	rm -rf build
 help: ## this list

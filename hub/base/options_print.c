@@ -167,8 +167,11 @@ static void print_programs(FILE *out, int programs)
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         bool is_first = !(programs & ((int)all[i] - 1)), is_last = !(programs >> 1 >> i);
         if (programs & (int)all[i])
-            fprintf(out, "%s%s\n.Xr %s %d", is_first ? "" : " ,",
-                    is_first || !is_last ? "" : "\nand", program_name(all[i]), sections[i]);
+            fprintf(out, "%s\n.Xr %s %d",
+                    is_first  ? ""
+                    : is_last ? "\nand"
+                              : " ,",
+                    program_name(all[i]), sections[i]);
     }
     fputs(" .\n", out);
 }
