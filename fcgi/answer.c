@@ -74,7 +74,7 @@ void problem_put(struct buf *out, const struct fault *why)
     buf_printf(out, "{\"type\":\"about:blank#%s\",\"title\":", refusal_code(why->code));
     json_put_str(out, str_of(refusal_title(why->code)));
     buf_printf(out, ",\"status\":%d,\"detail\":", refusal_status(why->code));
-    json_put_str(out, str_of(why->text));
+    json_put_str(out, str_of(why->text[0] ? why->text : refusal_title(why->code)));
     if (why->code == REFUSE_UNKNOWN_OUTCOME)
         buf_put(out, STR(",\"outcome\":\"unknown\""));
     buf_putc(out, '}');

@@ -56,11 +56,8 @@ static bool check_data(const struct draft *d, struct fault *why)
 static bool check(struct draft *d, struct fault *why)
 {
     struct msg_send *s = &d->send;
-    if (s->to.len && d->channels.n)
-        return fail(why, REFUSE_WRONG_FIELD, "client: goes to nobody else; no channel, no user");
     if (!s->to.len && !d->channels.n)
-        return fail(why, REFUSE_WRONG_FIELD,
-                    "channel: is missing (or channels, user, users, client)");
+        return fail(why, REFUSE_WRONG_FIELD, "channels, users: are empty");
     if (s->to.len && !client_is_valid(s->to, "client", why))
         return false;
     if (s->to.len || str_eq(s->event, STR("typing")))
@@ -134,18 +131,55 @@ static bool read_ttl(struct draft *d, const Json *object, struct fault *why)
     return true;
 }
 
-/* JSON stays the publisher's own text. */
-static bool read_data(struct draft *d, Str text, struct fault *why)
+/* A string is text; other JSON stays the publisher's own. An event with a name may say it all. */
+static bool read_data(struct draft *d, const Json *object, Str text, struct fault *why)
 {
-    Str raw;
-    if (!json_member_text(text, "data", &raw))
-        raw = STR("null");
+    Str raw = STR("null");
+    const Json *value = json_get(object, "data");
+    if (!value && !d->send.event.len)
+        return fail(why, REFUSE_WRONG_FIELD, "data: is missing");
+    if (value && json_is_string(value)) {
+        d->send.data = json_str(value);
+        return true;
+    }
+    if (value && !json_member_text(text, "data", &raw))
+        return fail(why, REFUSE_WRONG_FIELD, "data: its name is written with escapes");
     if (!json_put_compact(&d->data, raw))
         return fail(why, REFUSE_TOO_LARGE, "data: %zu bytes, max_event is %llu", raw.len,
                     (unsigned long long)d->options->max_event);
     d->send.data = buf_str(&d->data);
     d->send.flags |= EVENT_JSON;
     return true;
+}
+
+/* To whom: by exactly one of these names. */
+static const char *const targets[] = {"channel", "channels", "user", "users", "client"};
+
+static bool check_targets(size_t n, struct fault *why)
+{
+    if (n == 0)
+        return fail(why, REFUSE_WRONG_FIELD,
+                    "channel: is missing (or channels, user, users, client)");
+    if (n > 1)
+        return fail(why, REFUSE_WRONG_FIELD,
+                    "channel, channels, user, users, client: one of them is enough");
+    return true;
+}
+
+static bool has_one_target(const Json *object, struct fault *why)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT_OF(targets); i++)
+        n += member(object, targets[i]) != NULL;
+    return check_targets(n, why);
+}
+
+static bool form_has_one_target(const struct query *q, struct fault *why)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT_OF(targets); i++)
+        n += query_has(q, targets[i]);
+    return check_targets(n, why);
 }
 
 static bool read_targets(struct draft *d, const Json *object, struct fault *why)
@@ -180,10 +214,12 @@ static bool read_object(struct draft *d, const Json *object, Str text, struct fa
     while (json_each(object, &at, &name, &value))
         if (!is_known(name, why))
             return false;
-    return read_targets(d, object, why) && read_text(object, "event", &d->send.event, why) &&
+    return has_one_target(object, why) && read_targets(d, object, why) &&
+           read_text(object, "event", &d->send.event, why) &&
            read_text(object, "exclude", &d->send.exclude, why) &&
            read_text(object, "idempotencyKey", &d->send.key, why) &&
-           read_ephemeral(d, object, why) && read_ttl(d, object, why) && read_data(d, text, why);
+           read_ephemeral(d, object, why) && read_ttl(d, object, why) &&
+           read_data(d, object, text, why);
 }
 
 static bool add_users(struct draft *d, const struct query *q, struct fault *why)
@@ -216,12 +252,14 @@ static bool read_fields(struct draft *d, const struct query *q, struct fault *wh
     for (size_t i = 0; i < q->n; i++)
         if (!is_known(q->v[i].name, why))
             return false;
-    if (!channels_add_query(&d->channels, q, "channel", why) ||
+    if (!form_has_one_target(q, why) || !channels_add_query(&d->channels, q, "channel", why) ||
         !channels_add_query(&d->channels, q, "channels", why) || !add_users(d, q, why) ||
         !read_form_ttl(d, query_get(q, "ttl"), why))
         return false;
     if (query_has(q, "ephemeral") && !flag_of(query_get(q, "ephemeral"), &is_ephemeral))
         return fail(why, REFUSE_WRONG_FIELD, "ephemeral: is none of 1, true, 0, false");
+    if (!query_has(q, "data") && !query_get(q, "event").len)
+        return fail(why, REFUSE_WRONG_FIELD, "data: is missing");
     d->is_plural = d->channels.n > 1 || query_has(q, "channels") || query_has(q, "users");
     d->send.flags = is_ephemeral ? EVENT_EPHEMERAL : 0;
     d->send.to = query_get(q, "client");

@@ -71,6 +71,19 @@ static void a_document_says_everything(void **state)
     sends_fini(&s);
 }
 
+static void a_string_is_text(void **state)
+{
+    (void)state;
+    struct sends s;
+    assert_true(read_as(&s, MEDIA_JSON, "{\"channel\":\"a\",\"data\":\"one\\ntwo \\u00e9\"}"));
+    assert_true(str_eq(first(&s).data, STR("one\ntwo \xc3\xa9")));
+    assert_int_equal(first(&s).flags, 0);
+    sends_fini(&s);
+    assert_true(read_as(&s, MEDIA_JSON, "{\"channel\":\"a\",\"data\":\"\"}"));
+    assert_int_equal(first(&s).data.len, 0);
+    sends_fini(&s);
+}
+
 static void several_targets_are_plural(void **state)
 {
     (void)state;
@@ -106,32 +119,34 @@ static void wrong_fields_are_refused(void **state)
         "{}",
         "1",
         "{\"data\":1}",
-        "{\"channel\":1}",
-        "{\"channel\":\"\"}",
-        "{\"channel\":\"a*\"}",
-        "{\"channel\":\"$a\"}",
-        "{\"channel\":\"a\\nb\"}",
-        "{\"channels\":\"a\"}",
-        "{\"channels\":[]}",
-        "{\"channels\":[1]}",
-        "{\"channels\":[\"a\",\"b\",\"c\",\"d\",\"e\"]}",
-        "{\"channel\":\"a\",\"client\":\"0123456789abcdef\"}",
-        "{\"client\":\"short\"}",
-        "{\"user\":\"a:b\"}",
-        "{\"users\":\"a\"}",
-        "{\"users\":[1]}",
-        "{\"channel\":\"a\",\"event\":\"gap\"}",
-        "{\"channel\":\"a\",\"event\":1}",
-        "{\"channel\":\"a\",\"event\":\"a\\rb\"}",
-        "{\"channel\":\"a\",\"ttl\":0}",
-        "{\"channel\":\"a\",\"ttl\":1.5}",
-        "{\"channel\":\"a\",\"ttl\":\"60\"}",
-        "{\"channel\":\"a\",\"ttl\":1e300}",
-        "{\"channel\":\"a\",\"ephemeral\":1}",
-        "{\"channel\":\"a\",\"exclude\":\"x\"}",
-        "{\"channel\":\"a\",\"idempotencyKey\":\"with blank\"}",
-        "{\"channel\":\"a\",\"idempotencyKey\":5}",
-        "{\"channel\":\"a\",\"chanel\":\"b\"}",
+        "{\"channel\":\"a\"}",
+        "{\"channel\":\"a\",\"user\":\"b\",\"data\":0}",
+        "{\"channel\":1,\"data\":0}",
+        "{\"channel\":\"\",\"data\":0}",
+        "{\"channel\":\"a*\",\"data\":0}",
+        "{\"channel\":\"$a\",\"data\":0}",
+        "{\"channel\":\"a\\nb\",\"data\":0}",
+        "{\"channels\":\"a\",\"data\":0}",
+        "{\"channels\":[],\"data\":0}",
+        "{\"channels\":[1],\"data\":0}",
+        "{\"channels\":[\"a\",\"b\",\"c\",\"d\",\"e\"],\"data\":0}",
+        "{\"channel\":\"a\",\"client\":\"0123456789abcdef\",\"data\":0}",
+        "{\"client\":\"short\",\"data\":0}",
+        "{\"user\":\"a:b\",\"data\":0}",
+        "{\"users\":\"a\",\"data\":0}",
+        "{\"users\":[1],\"data\":0}",
+        "{\"channel\":\"a\",\"event\":\"gap\",\"data\":0}",
+        "{\"channel\":\"a\",\"event\":1,\"data\":0}",
+        "{\"channel\":\"a\",\"event\":\"a\\rb\",\"data\":0}",
+        "{\"channel\":\"a\",\"ttl\":0,\"data\":0}",
+        "{\"channel\":\"a\",\"ttl\":1.5,\"data\":0}",
+        "{\"channel\":\"a\",\"ttl\":\"60\",\"data\":0}",
+        "{\"channel\":\"a\",\"ttl\":1e300,\"data\":0}",
+        "{\"channel\":\"a\",\"ephemeral\":1,\"data\":0}",
+        "{\"channel\":\"a\",\"exclude\":\"x\",\"data\":0}",
+        "{\"channel\":\"a\",\"idempotencyKey\":\"with blank\",\"data\":0}",
+        "{\"channel\":\"a\",\"idempotencyKey\":5,\"data\":0}",
+        "{\"channel\":\"a\",\"chanel\":\"b\",\"data\":0}",
         "{\"channel\":\"a\",\"data\":\"\xff\"}",
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
@@ -163,7 +178,7 @@ static void data_has_a_limit(void **state)
     char data[1001];
     memset(data, '1', sizeof data);
     for (size_t n = 999; n <= 1001; n++) {
-        snprintf(body, sizeof body, "{\"channel\":\"a\",\"data\": \"%.*s\" }", (int)n - 2, data);
+        snprintf(body, sizeof body, "{\"channel\":\"a\",\"data\": \"%.*s\" }", (int)n, data);
         assert_int_equal(refusal(body), n <= 1000 ? REFUSE_NOT : REFUSE_TOO_LARGE);
     }
     assert_non_null(strstr(fault.text, "max_event is 1000"));
@@ -198,7 +213,7 @@ static void a_bad_line_is_refused_alone(void **state)
     struct sends s;
     assert_true(read_as(&s, MEDIA_NDJSON,
                         "{\"channel\":\"a\",\"data\":1}\r\n\n{\"channel\":\"b\n"
-                        "{\"channel\":\"\xff\"}\n{\"channel\":\"c\"}"));
+                        "{\"channel\":\"\xff\"}\n{\"channel\":\"c\",\"data\":0}"));
     assert_true(s.is_batch);
     assert_int_equal(s.n, 4);
     assert_int_equal(s.good, 2);
@@ -207,8 +222,9 @@ static void a_bad_line_is_refused_alone(void **state)
     assert_int_equal(s.v[2].why->code, REFUSE_WRONG_FIELD);
     assert_int_equal(list_count(buf_str(&s.list)), 2);
     sends_fini(&s);
-    assert_true(read_as(&s, MEDIA_JSON,
-                        "[ {\"channel\":\"a\",\"data\":[1, 2]} , 7, {\"channel\":\"b\"} ]"));
+    assert_true(
+        read_as(&s, MEDIA_JSON,
+                "[ {\"channel\":\"a\",\"data\":[1, 2]} , 7, {\"channel\":\"b\",\"data\":0} ]"));
     assert_int_equal(s.n, 3);
     assert_int_equal(s.good, 2);
     assert_true(str_eq(first(&s).data, STR("[1,2]")));
@@ -243,9 +259,9 @@ static void results_stand_in_order(void **state)
     buf_init(&results, 1000);
     buf_init(&item, 1000);
     buf_init(&json, 10000);
-    assert_true(
-        read_as(&s, MEDIA_JSON,
-                "[{\"channel\":\"a\"},1,{\"channels\":[\"a\",\"b\"]},{\"channel\":\"c\"}]"));
+    assert_true(read_as(&s, MEDIA_JSON,
+                        "[{\"channel\":\"a\",\"data\":0},1,{\"channels\":[\"a\",\"b\"],\"data\":0},"
+                        "{\"channel\":\"c\",\"data\":0}]"));
     const struct msg_result found[] = {
         {.first = {1, 5}, .n = 1},
         {.first = {1, 6}, .n = 2},
@@ -293,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_document_says_everything),
+        cmocka_unit_test(a_string_is_text),
         cmocka_unit_test(several_targets_are_plural),
         cmocka_unit_test(what_is_fleeting_is_marked),
         cmocka_unit_test(wrong_fields_are_refused),
