@@ -137,7 +137,7 @@ static const struct {
     bool (*on)(struct hub *h, struct peer *p, Str body);
 } table[] = {
     {VERB_PUBLISH, publish_on_message}, {VERB_PULSE, on_pulse},
-    {VERB_OPEN, arrival_on_message},    {VERB_CLOSE, opening_on_close},
+    {VERB_OPEN, arrival_on_message},    {VERB_CLOSE, arrival_on_close},
     {VERB_FETCH, fetch_on_message},     {VERB_LEAVE, arrival_on_leave},
     {VERB_CHANGE, change_on_message},   {VERB_ADDED, change_on_added},
     {VERB_TOLD, asks_on_told},          {VERB_QUERY, on_query},
