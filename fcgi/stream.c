@@ -232,6 +232,11 @@ void stream_bye(struct stream *s, enum bye reason)
         list_append(&s->roster->gone, &s->leaving);
 }
 
+bool stream_is_behind(const struct stream *s)
+{
+    return s->state == STREAM_OPENING || s->state == STREAM_BEHIND;
+}
+
 void stream_answer_now(struct stream *s)
 {
     if (s->state == STREAM_GONE || s->state == STREAM_PARTING)

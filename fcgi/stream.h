@@ -37,6 +37,8 @@ void stream_on_writable(struct stream *s);
 void stream_close(struct stream *s);
 /* A server's decision: bye, then closed. */
 void stream_bye(struct stream *s, enum bye reason);
+/* It has still to get what was there when it came. */
+bool stream_is_behind(const struct stream *s);
 /* A poll whose time is out is answered with what there is. */
 void stream_answer_now(struct stream *s);
 

@@ -8,6 +8,7 @@ struct wait {
     struct worker *worker;
     struct stream *stream;
     struct heap_node node;
+    struct list again; /* in one turn: its time is out, but it is not answered */
 };
 
 static void wait_free(struct wait *w)
@@ -71,11 +72,30 @@ void wait_until(struct outlet *o, struct stream *s, Msec at)
     heap_set(&w->worker->waits, &w->node, at);
 }
 
-void wait_tick(struct worker *worker, Msec now)
+/* Time is counted for what may come; what is there already is worth waiting for. */
+static bool is_over(const struct wait *w, Msec now)
 {
+    return !stream_is_behind(w->stream) || w->node.key + w->worker->options->hub_wait <= now;
+}
+
+bool wait_turn(struct worker *worker, Msec now)
+{
+    struct list again, *node, *safe;
+    list_init(&again);
     for (struct heap_node *top; (top = heap_top(&worker->waits)) && top->key <= now;) {
         struct wait *w = CONTAINER_OF(top, struct wait, node);
         heap_remove(&worker->waits, top);
-        stream_answer_now(w->stream);
+        if (is_over(w, now))
+            stream_answer_now(w->stream);
+        else
+            list_append(&again, &w->again);
     }
+    bool is_any_left = !list_is_empty(&again);
+    LIST_EACH(node, safe, &again)
+    {
+        struct wait *w = CONTAINER_OF(node, struct wait, again);
+        list_remove(node);
+        heap_set(&worker->waits, &w->node, w->node.key);
+    }
+    return is_any_left;
 }

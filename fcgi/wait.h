@@ -11,6 +11,8 @@
 struct outlet *wait_new(struct worker *w, struct outlet *inner);
 /* The stream that writes into it answers when `at` comes. */
 void wait_until(struct outlet *wait, struct stream *s, Msec at);
-void wait_tick(struct worker *w, Msec now);
+/* In each turn: answers those whose time is out. True: one of them has still to get what was there
+ * before, and shall be looked at again soon. */
+bool wait_turn(struct worker *w, Msec now);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #define TICK  ((Msec)100)
+#define SOON  ((Msec)5)
 #define DRAIN ((Msec)5000) /* over so long the streams are spread that go at a stop */
 
 /* Nothing is owed to anybody: no stream, no request, no byte. */
@@ -55,6 +56,8 @@ static bool turn(void *owner)
     bool has_more = cable_drain(w->cable, now);
     reap(w);
     flush(w, now);
+    if (wait_turn(w, now))
+        timer_once(w->paces, SOON);
     reap(w);
     if (is_done(w, now))
         loop_stop(w->loop);
@@ -68,7 +71,6 @@ static void on_tick(void *owner)
     link_tick(w->link, now);
     roster_tick(w->roster, now);
     opening_tick(w, now);
-    wait_tick(w, now);
     if (w->conns)
         conns_tick(w->conns, now);
     if (w->handover)
