@@ -89,11 +89,13 @@ static void keep_open(struct conn *c)
     watch_conn(c);
 }
 
-/* Closing with input unread would take back what the peer has not read yet. */
+/* Closing with input unread would take back what the peer has not read yet; and a peer that still
+ * has the end of its request to say (Caddy and Apache say it in a write of its own) would take the
+ * closed socket for a broken worker. */
 static void close_gently(struct conn *c)
 {
     char byte;
-    bool is_read = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+    bool is_read = c->scan.is_ended && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
     if (is_read && !c->all->listener->is_tcp) {
         conn_doom(c);
         return;

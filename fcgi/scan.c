@@ -126,6 +126,7 @@ static enum scan_event on_begin(struct scan *s, struct buf *reply)
     } else {
         s->phase = SCAN_HEAD;
         s->id = s->record.id;
+        s->is_ended = false;
         s->keep = s->begin[2] & KEEP_CONN;
     }
     return SCAN_MORE;
@@ -206,8 +207,11 @@ static enum scan_event end_record(struct scan *s, struct buf *reply, struct faul
         return SCAN_ABORTED;
     if (r->length == 0 && r->type == RECORD_PARAMS && s->phase == SCAN_HEAD)
         return on_head(s, why);
-    if (r->length == 0 && r->type == RECORD_STDIN && s->phase == SCAN_BODY)
-        return on_body(s, why);
+    if (r->length == 0 && r->type == RECORD_STDIN) {
+        s->is_ended = true;
+        if (s->phase == SCAN_BODY)
+            return on_body(s, why);
+    }
     return SCAN_MORE;
 }
 

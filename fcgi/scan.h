@@ -27,6 +27,7 @@ struct scan {
     uint16_t id;     /* of the request */
     bool keep;       /* the peer wants the connection kept */
     bool is_refused; /* a body may still be coming */
+    bool is_ended;   /* the empty STDIN came: nothing more of the request will */
     bool has_size;   /* CONTENT_LENGTH said how long the body is */
     uint8_t have;    /* bytes of the record's header */
     uint8_t got;     /* bytes of BEGIN's body */
