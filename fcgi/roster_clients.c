@@ -120,8 +120,8 @@ static void put_stream(const struct stream *s, struct buf *json)
     buf_init(&names, LIST_MAX);
     stream_put_names(s, &names, false);
     uint64_t lag = s->state == STREAM_BEHIND ? s->audience->bytes - s->mark : 0;
-    render_text(json, "{\"worker\":", link_name(r->link));
-    render_text(json, ",\"user\":", s->user);
+    /* Whose it is, the hub says. */
+    render_text(json, "{\"user\":", s->user);
     buf_printf(json, ",\"kind\":\"%s\"", s->is_poll ? "poll" : "sse");
     render_names(json, ",\"channels\":", buf_str(&names));
     render_cursor(json, ",\"cursor\":", stream_at(s));
