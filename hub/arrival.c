@@ -11,8 +11,9 @@ struct opening {
     struct begin begin;
     uint64_t link, ref;
     char client[CLIENT_MAX + 1];
-    bool known, poll;
-    Msec polled;      /* when the client's last poll ended */
+    bool known;
+    bool comes_back;  /* a named client, from another poll to this one */
+    uint64_t seen;    /* ephemeral events at the end of that */
     struct buf names; /* asked for and remembered */
     struct buf parts;
 };
@@ -78,7 +79,7 @@ static bool subscribe_all(struct hub *h, struct peer *p, Str names, struct fault
 static void send_fleeting(struct hub *h, struct peer *p, const struct opening *o)
 {
     const struct event *events[FLEETING_GET];
-    size_t n = fleeting_get(&h->fleeting, o->polled, str_of(o->client), buf_str(&o->names), events);
+    size_t n = fleeting_get(&h->fleeting, o->seen, str_of(o->client), buf_str(&o->names), events);
     for (size_t i = 0; i < n && peer_has_credit(p); i++) {
         struct event e = *events[i];
         e.to = str_of(o->client);
@@ -108,7 +109,7 @@ static void answer(struct hub *h, struct peer *p, struct opening *o, const struc
                    .oldest = b->oldest,
                    .missing = buf_str(&b->missing),
                });
-    if (o->poll && o->polled)
+    if (o->comes_back)
         send_fleeting(h, p, o);
 }
 
@@ -130,8 +131,8 @@ static struct opening *opening_new(const struct peer *p, const struct msg_open *
     o->link = p->link;
     o->ref = m->ref;
     o->known = known;
-    o->poll = m->poll;
-    o->polled = c->named && m->poll ? c->polled : 0;
+    o->comes_back = c->named && m->poll && c->has_polled;
+    o->seen = c->seen;
     memcpy(o->client, c->name, sizeof o->client);
     gather(o, c, m->channels);
     o->begin = (struct begin){

@@ -157,8 +157,10 @@ void client_close(struct hub *h, struct client *c, struct peer *p, bool poll)
     uint32_t *n = poll ? &claim->polls : &claim->streams;
     if (*n > 0)
         (*n)--;
-    if (poll)
-        c->polled = h->now.mono;
+    if (poll) {
+        c->has_polled = true;
+        c->seen = h->fleeting.last;
+    }
     if (claim->streams == 0 && claim->polls == 0)
         drop_claim(h, claim);
 }

@@ -38,7 +38,8 @@ struct client {
     size_t part_count;
     Msec gone;        /* when its last stream or poll ended; it has claims: not yet */
     struct list idle; /* those without claims, by `gone` */
-    Msec polled;      /* when its last poll ended; 0: it never had one */
+    uint64_t seen;    /* ephemeral events when its last poll ended (fleeting.h) */
+    bool has_polled;
 };
 
 struct clients {

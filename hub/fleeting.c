@@ -10,6 +10,7 @@ enum { MOST = 4096, MOST_BYTES = 8 * 1024 * 1024 };
 struct item {
     struct list list;
     struct event *event;
+    uint64_t number;
     Msec at;
 };
 
@@ -39,6 +40,7 @@ void fleeting_add(struct fleeting *f, struct event *e, Msec mono)
 {
     struct item *i = must_alloc(sizeof *i);
     i->event = event_ref(e);
+    i->number = ++f->last;
     i->at = mono;
     list_append(&f->items, &i->list);
     f->n++;
@@ -63,14 +65,14 @@ static bool is_for(const struct event *e, Str client, Str names)
     return false;
 }
 
-size_t fleeting_get(const struct fleeting *f, Msec since, Str client, Str names,
+size_t fleeting_get(const struct fleeting *f, uint64_t since, Str client, Str names,
                     const struct event *out[FLEETING_GET])
 {
     size_t n = 0;
     for (struct list *node = f->items.prev; node != &f->items && n < FLEETING_GET;
          node = node->prev) {
         const struct item *i = CONTAINER_OF(node, struct item, list);
-        if (i->at < since)
+        if (i->number <= since)
             break;
         if (is_for(i->event, client, names))
             out[n++] = i->event;

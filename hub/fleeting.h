@@ -12,15 +12,16 @@
 struct fleeting {
     struct list items;
     size_t n, bytes;
+    uint64_t last; /* number of the newest ever; they are numbered from 1 */
 };
 
 void fleeting_init(struct fleeting *f);
 void fleeting_fini(struct fleeting *f);
 void fleeting_add(struct fleeting *f, struct event *e, Msec mono);
 void fleeting_expire(struct fleeting *f, Msec mono);
-/* The newest that came after `since` to `client` or to a name of the list, oldest first. They are
- * borrowed. */
-size_t fleeting_get(const struct fleeting *f, Msec since, Str client, Str names,
+/* The newest with a number above `since` that went to `client` or to a name of the list, oldest
+ * first. They are borrowed. */
+size_t fleeting_get(const struct fleeting *f, uint64_t since, Str client, Str names,
                     const struct event *out[FLEETING_GET]);
 
 #endif

@@ -1,0 +1,228 @@
+/* Clients, and channels that are added to them from elsewhere. */
+#include "hub_bench.h"
+
+#define ANN "client-of-ann-00"
+
+static void open_named(struct bench *b, const char *peer, const char *user, bool poll,
+                       const char *channels)
+{
+    open_with(b, peer,
+              (struct msg_open){.client = STR(ANN), .named = 1, .poll = poll, .user = str_of(user)},
+              channels);
+}
+
+static void close_one(struct bench *b, const char *peer, bool poll)
+{
+    struct buf body;
+    buf_init(&body, 1000);
+    msg_close_pack(&body, &(struct msg_close){STR(ANN), poll});
+    say(b, peer, VERB_CLOSE, &body);
+}
+
+static void change(struct bench *b, const char *peer, const char *user, const char *add,
+                   const char *remove)
+{
+    struct buf body;
+    buf_init(&body, 1000);
+    msg_change_pack(&body, &(struct msg_change){.ref = ++b->ref,
+                                                .client = STR(ANN),
+                                                .user = str_of(user),
+                                                .add = names(b, add),
+                                                .remove = names(b, remove)});
+    say(b, peer, VERB_CHANGE, &body);
+}
+
+static void added(struct bench *b, const char *peer, int code, const char *channels)
+{
+    struct buf body;
+    buf_init(&body, 1000);
+    msg_added_pack(&body, &(struct msg_added){.ref = b->hub->next_ref,
+                                              .code = (uint8_t)code,
+                                              .channels = names(b, channels),
+                                              .at = cursor_at(b, 0)});
+    say(b, peer, VERB_ADDED, &body);
+}
+
+static void a_change_goes_to_the_worker_that_has_the_stream(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    hello(b, "w2", 0, "");
+    open_named(b, "w1", "ann", false, "a");
+    change(b, "w2", "ann", "b,c", "a");
+    expect(b, "w1",
+           "WELCOME from=0 | OPENED join=0 from=0 | ADD client-of-ann-00 join=0 from=0 +b,c -a");
+    publish(b, "w2", "c", "x");
+    added(b, "w1", 0, "b,c");
+    expect(b, "w1", "EVENT 1:c=x");
+    expect(b, "w2", "WELCOME from=0 | CHANGED at=0 b,c | PUBLISHED 1+1");
+}
+
+static void what_was_added_is_remembered_until_it_expires(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    open_named(b, "w1", "", false, "a");
+    change(b, "w1", "", "b,c", "");
+    added(b, "w1", 0, "a,b,c");
+    change(b, "w1", "", "", "c");
+    added(b, "w1", 0, "a,b");
+    close_one(b, "w1", false);
+    elapse(b, 50000);
+    hello(b, "w1", 0, "");
+    open_named(b, "w1", "", false, "a");
+    expect(b, "w1",
+           "WELCOME from=0 | OPENED join=0 from=0 | ADD client-of-ann-00 join=0 from=0 +b,c - | "
+           "CHANGED at=0 a,b,c | ADD client-of-ann-00 join=0 from=0 + -c | CHANGED at=0 a,b | "
+           "WELCOME from=0 | OPENED join=0 from=0 known=a;b+;");
+    close_one(b, "w1", false);
+    elapse(b, 60000);
+    open_named(b, "w1", "", false, "a");
+    expect(b, "w1", "OPENED join=0 from=0");
+}
+
+static void a_change_is_for_the_same_user_alone(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    change(b, "w1", "ann", "b", "");
+    open_named(b, "w1", "ann", false, "");
+    change(b, "w1", "bob", "b", "");
+    change(b, "w1", "", "b", "");
+    change(b, "w1", "ann", "b*c", "");
+    expect(b, "w1",
+           "WELCOME from=0 | CHANGED not_found at=0  | OPENED join=0 from=0 | "
+           "CHANGED forbidden at=0  | CHANGED forbidden at=0  | CHANGED wrong_field at=0 ");
+}
+
+static void a_worker_that_leaves_or_is_mute_answers_nothing(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    hello(b, "w2", 0, "");
+    open_named(b, "w1", "", false, "");
+    change(b, "w2", "", "b", "");
+    hub_on_gone(b->hub, STR("w1"));
+    expect(b, "w2", "WELCOME from=0 | CHANGED hub_away at=0 ");
+    hello(b, "w1", 0, "");
+    open_named(b, "w1", "", false, "");
+    change(b, "w2", "", "b", "");
+    for (int i = 0; i < 6; i++) {
+        elapse(b, 900);
+        pulse(b, "w1");
+        pulse(b, "w2");
+    }
+    expect(b, "w2", "CHANGED hub_away at=0 ");
+}
+
+static void a_name_in_use_by_another_user_is_answered_with_a_fresh_one(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    open_named(b, "w1", "ann", false, "");
+    open_named(b, "w1", "bob", false, "");
+    settle(b);
+    assert_int_equal(b->hub->clients.by_name.len, 2);
+    assert_string_equal(client_find(b->hub, STR(ANN))->user, "ann");
+}
+
+static void between_two_polls_the_hub_changes_the_client_itself(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    open_named(b, "w1", "", true, "a");
+    close_one(b, "w1", true);
+    change(b, "w1", "", "b,c", "");
+    change(b, "w1", "", "", "c");
+    open_named(b, "w1", "", true, "a");
+    expect(b, "w1",
+           "WELCOME from=0 | OPENED join=0 from=0 | CHANGED at=0 b,c | CHANGED at=0 b | "
+           "OPENED join=0 from=0 known=a;b+;");
+}
+
+static void a_poll_gets_the_ephemeral_events_since_the_last(void **state)
+{
+    struct bench *b = *state;
+    struct msg_send typing = {.channels = names(b, "a"), .flags = EVENT_EPHEMERAL};
+    hello(b, "w1", 0, "");
+    typing.data = STR("before");
+    publish_sends(b, "w1", "", "", &typing, 1);
+    settle(b);
+    open_named(b, "w1", "", true, "a");
+    settle(b);
+    elapse(b, 10);
+    close_one(b, "w1", true);
+    elapse(b, 10);
+    typing.data = STR("between");
+    publish_sends(b, "w1", "", "", &typing, 1);
+    typing.channels = names(b, "b");
+    publish_sends(b, "w1", "", "", &typing, 1);
+    settle(b);
+    heard(b, "w1");
+    open_named(b, "w1", "", true, "a");
+    expect(b, "w1", "OPENED join=0 from=0 known=a; | EVENT 0:a=between@client-of-ann-00");
+    close_one(b, "w1", true);
+    elapse(b, 10);
+    open_named(b, "w1", "", true, "a");
+    expect(b, "w1", "OPENED join=0 from=0 known=a;");
+}
+
+static void a_hub_that_starts_learns_the_clients_from_the_workers(void **state)
+{
+    struct bench *b = *state;
+    struct buf part, parts, item, clients;
+    buf_init(&part, 1000);
+    buf_init(&parts, 1000);
+    buf_init(&item, 1000);
+    buf_init(&clients, 1000);
+    msg_part_pack(&part, &(struct msg_part){STR("b"), 7, 1});
+    list_put(&parts, buf_str(&part));
+    msg_client_pack(&item, &(struct msg_client){.client = STR(ANN),
+                                                .named = 1,
+                                                .user = STR("ann"),
+                                                .gone = 55000,
+                                                .parts = buf_str(&parts)});
+    list_put(&clients, buf_str(&item));
+    list_put(&clients, STR("\1"));
+    hello_at(b, "w1", CURSOR_NONE, "", buf_str(&clients));
+    open_named(b, "w1", "ann", false, "a");
+    close_one(b, "w1", false);
+    expect(b, "w1", "WELCOME from=0 | OPENED join=0 from=0 known=a;b+;");
+    buf_fini(&part);
+    buf_fini(&parts);
+    buf_fini(&item);
+    buf_fini(&clients);
+}
+
+static void there_are_so_many_clients(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--max_clients=2", NULL);
+    hello(b, "w1", 0, "");
+    open_stream(b, "w1", "client-number-0001", "");
+    open_stream(b, "w1", "client-number-0002", "");
+    open_stream(b, "w1", "client-number-0003", "");
+    open_stream(b, "w1", "short", "");
+    expect(b, "w1",
+           "WELCOME from=0 | OPENED join=0 from=0 | OPENED join=0 from=0 | OPENED limit | "
+           "OPENED wrong_field");
+    hub_on_gone(b->hub, STR("w1"));
+    settle(b);
+    assert_int_equal(b->hub->clients.by_name.len, 0); /* none was named */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BENCH(a_change_goes_to_the_worker_that_has_the_stream),
+        BENCH(what_was_added_is_remembered_until_it_expires),
+        BENCH(a_change_is_for_the_same_user_alone),
+        BENCH(a_worker_that_leaves_or_is_mute_answers_nothing),
+        BENCH(a_name_in_use_by_another_user_is_answered_with_a_fresh_one),
+        BENCH(between_two_polls_the_hub_changes_the_client_itself),
+        BENCH(a_poll_gets_the_ephemeral_events_since_the_last),
+        BENCH(a_hub_that_starts_learns_the_clients_from_the_workers),
+        BENCH(there_are_so_many_clients),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+#include "hub_bench.h"
+
+#include <stdlib.h>
+
+static void say_bytes(struct bench *b, const char *peer, Str header, Str body)
+{
+    hub_on_message(b->hub, str_of(peer), header, body, b->now);
+}
+
+static void whoever_is_not_known_is_asked_who_it_is(void **state)
+{
+    struct bench *b = *state;
+    publish(b, "w1", "a", "x");
+    expect(b, "w1", "WHO");
+    say_bytes(b, "w1", STR("nonsense"), STR_NONE);
+    say_bytes(b, "w1", STR_NONE, STR_NONE);
+    expect(b, "w1", "WHO | WHO");
+}
+
+static void another_version_is_rejected(void **state)
+{
+    struct bench *b = *state;
+    char header[MESSAGE_HEADER];
+    header_pack(header, (struct header){PROTOCOL_VERSION + 2, VERB_HELLO, 0});
+    say_bytes(b, "w1", str_make(header, sizeof header), STR_NONE);
+    expect(b, "w1", "REJECT version");
+    header_pack(header, (struct header){PROTOCOL_VERSION, VERB_HELLO, 0});
+    say_bytes(b, "w1", str_make(header, sizeof header), STR("abc"));
+    expect(b, "w1", "REJECT malformed");
+}
+
+static void garbage_on_a_link_ends_nothing(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    for (int verb = VERB_NONE; verb < VERB_COUNT + 3; verb++) {
+        if (verb == VERB_GOODBYE || verb == VERB_HELLO)
+            continue;
+        char header[MESSAGE_HEADER];
+        header_pack(header, (struct header){PROTOCOL_VERSION, (uint8_t)verb, 0});
+        say_bytes(b, "w1", str_make(header, sizeof header), STR("\1\2\3"));
+    }
+    publish(b, "w1", "a", "x");
+    expect(b, "w1", "WELCOME from=0 | EVENT 1:a=x | PUBLISHED 1+1");
+    assert_true(b->hub->counters[COUNT_GARBAGE] > 10);
+}
+
+static void a_link_is_refilled_from_where_it_was(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    for (int i = 0; i < 5; i++)
+        publish(b, "w1", i % 2 ? "b" : "a", "x");
+    hello(b, "w2", 2, "a");
+    expect(b, "w2", "WELCOME from=2 | EVENT 3:a=x | EVENT 5:a=x");
+    bench_restart(b, false);
+    hello(b, "w2", 2, "a");
+    publish(b, "w2", "a", "y");
+    expect(b, "w2", "WELCOME from=2 | EVENT 3:a=x | EVENT 5:a=x | EVENT 6:a=y | PUBLISHED 6+1");
+}
+
+static void a_hello_replaces_the_link_of_the_same_worker(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    hello(b, "w1", 0, "b");
+    publish(b, "w1", "a", "x");
+    publish(b, "w1", "b", "y");
+    expect(b, "w1",
+           "WELCOME from=0 | WELCOME from=0 | PUBLISHED 1+1 | EVENT 2:b=y | PUBLISHED 2+1");
+    hello(b, "x1", 0, "a"); /* the same boot behind another connection */
+    publish(b, "w1", "a", "x");
+    expect(b, "w1", "WHO");
+    expect(b, "x1", "WELCOME from=2");
+    assert_int_equal(b->hub->peers.by_id.len, 1);
+}
+
+static void a_hello_comes_in_pieces(void **state)
+{
+    struct bench *b = *state;
+    struct buf body;
+    hello(b, "w2", 0, "");
+    for (int more = 1; more >= 0; more--) {
+        buf_init(&body, 1000);
+        msg_hello_pack(&body, &(struct msg_hello){.boot = 9,
+                                                  .name = STR("w9"),
+                                                  .more = (uint8_t)more,
+                                                  .channels = names(b, more ? "a" : "b")});
+        say(b, "w9", VERB_HELLO, &body);
+        settle(b);
+    }
+    publish(b, "w2", "a,b", "x");
+    expect(b, "w9", "WELCOME from=0 | EVENT 1:a=x | EVENT 2:b=x");
+}
+
+static void a_position_beyond_a_fork_goes_back_to_it(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    publish(b, "w1", "a", "x");
+    Cursor beyond = cursor_at(b, 1);
+    beyond.at = 17;
+    bench_restart(b, false);
+    hello(b, "w2", 0, "");
+    publish(b, "w2", "a", "y");
+    hello_at(b, "w1", beyond, "a", STR_NONE);
+    expect(b, "w1", "WELCOME from=1 reset | EVENT 2:a=y");
+    hello_at(b, "w1", (Cursor){12345, 1}, "a", STR_NONE);
+    expect(b, "w1", "WELCOME from=0 reset | EVENT 1:a=x | EVENT 2:a=y");
+}
+
+static void a_link_that_is_silent_is_gone(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    hello(b, "w2", 0, "a");
+    for (int i = 0; i < 4; i++) {
+        elapse(b, 900);
+        pulse(b, "w2");
+    }
+    publish(b, "w1", "a", "x");
+    publish(b, "w2", "a", "x");
+    expect(b, "w1", "WELCOME from=0 | WHO");
+    expect(b, "w2", "WELCOME from=0 | EVENT 1:a=x | PUBLISHED 1+1");
+}
+
+static void a_hub_that_was_stopped_itself_extends_the_leases(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    elapse(b, 60000);
+    publish(b, "w1", "a", "x");
+    expect(b, "w1", "WELCOME from=0 | EVENT 1:a=x | PUBLISHED 1+1");
+}
+
+static void a_beat_tells_through_each_second(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    tool(b, "t", "elsewhere", "", "x", NULL);
+    settle(b);
+    const struct list *before = b->said.prev;
+    elapse(b, 1000);
+    assert_ptr_not_equal(before, b->said.prev);
+    assert_int_equal(peer_through(b->hub, peer_by_id(b->hub, STR("w1"))), 1);
+    expect(b, "w1", "WELCOME from=0");
+}
+
+static void who_cannot_be_reached_is_gone(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    expect(b, "w1", "WELCOME from=0");
+    b->is_cut = true;
+    tool(b, "t", "a", "", "x", NULL);
+    settle(b);
+    b->is_cut = false;
+    assert_int_equal(b->hub->peers.by_id.len, 0);
+    assert_int_equal(b->hub->topics.exact.len, 0);
+    hello(b, "w1", 0, "a");
+    hub_on_gone(b->hub, STR("w1"));
+    settle(b);
+    assert_int_equal(b->hub->peers.by_id.len, 0);
+}
+
+static void a_stop_is_told_and_refuses(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    publish(b, "w1", "a", "x");
+    hub_stop(b->hub, b->now);
+    publish(b, "w1", "a", "y");
+    expect(b, "w1", "WELCOME from=0 | STOPPING | EVENT 1:a=x | PUBLISHED 1+1 | PUBLISHED stopping");
+    assert_true(hub_is_stopped(b->hub));
+}
+
+static void metrics_sum_the_workers(void **state)
+{
+    struct bench *b = *state;
+    struct buf list, body;
+    hello(b, "w1", 0, "a");
+    hello(b, "w2", 0, "a");
+    for (int i = 0; i < 2; i++) {
+        buf_init(&list, 1000);
+        buf_init(&body, 1000);
+        list_put(&list, STR("streams 3"));
+        list_put(&list, STR("requests_total 10"));
+        list_put(&list, STR("Bad{} 1"));
+        list_put(&list, STR("worse x"));
+        msg_pulse_pack(&body, &(struct msg_pulse){.counters = buf_str(&list)});
+        buf_fini(&list);
+        say(b, i ? "w2" : "w1", VERB_PULSE, &body);
+    }
+    hub_on_gone(b->hub, STR("w2"));
+    settle(b);
+    buf_init(&body, 1 << 20);
+    assert_true(metrics_print(b->hub, &body));
+    buf_putc(&body, 0);
+    assert_non_null(strstr(body.p, "\nbelfry_requests_total 20\n"));
+    assert_non_null(strstr(body.p, "\nbelfry_streams 3\n"));
+    assert_non_null(strstr(body.p, "\nbelfry_hub_hellos_total 2\n"));
+    assert_null(strstr(body.p, "Bad"));
+    assert_null(strstr(body.p, "worse"));
+    buf_fini(&body);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BENCH(whoever_is_not_known_is_asked_who_it_is),
+        BENCH(another_version_is_rejected),
+        BENCH(garbage_on_a_link_ends_nothing),
+        BENCH(a_link_is_refilled_from_where_it_was),
+        BENCH(a_hello_replaces_the_link_of_the_same_worker),
+        BENCH(a_hello_comes_in_pieces),
+        BENCH(a_position_beyond_a_fork_goes_back_to_it),
+        BENCH(a_link_that_is_silent_is_gone),
+        BENCH(a_hub_that_was_stopped_itself_extends_the_leases),
+        BENCH(a_beat_tells_through_each_second),
+        BENCH(who_cannot_be_reached_is_gone),
+        BENCH(a_stop_is_told_and_refuses),
+        BENCH(metrics_sum_the_workers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
