@@ -217,13 +217,16 @@ class World:
     def close(self):
         """Ends everything; what would have outlived its parent is a failure."""
         left = []
-        for program in reversed(self.programs):
-            if program.alive:
-                try:
-                    program.stop()
-                except AssertionError as slow:
-                    left.append(str(slow))
-                    program.kill()
+        running = [program for program in self.programs if program.alive]
+        # All at once: some web servers wait for their streams, which the worker ends.
+        for program in running:
+            program.signal(signal.SIGTERM)
+        for program in running:
+            try:
+                program.wait()
+            except AssertionError as slow:
+                left.append(str(slow))
+                program.kill()
         for program in self.programs:
             for pid in session(program.pid):
                 left.append("%s left pid %d running" % (program.name, pid))

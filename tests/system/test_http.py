@@ -140,7 +140,7 @@ def test_a_user_has_one_channel_on_all_devices(hub, worker):
         client = zmq.Context.instance().socket(zmq.REQ)
         client.connect(hub.endpoint("publish"))
         client.setsockopt(zmq.RCVTIMEO, 10000)
-        client.send_multipart([b"", b"note", b"for alice", b'{"user":"alice"}'])
+        client.send_multipart([b"user:alice", b"note", b"for alice"])
         answer = client.recv_multipart()
         client.close(0)
         assert answer[0] == b"ok", answer

@@ -74,7 +74,7 @@ def test_static_page_and_problem_body(server):
     assert "channel" in problem["detail"]
 
 
-def test_the_query_string_stays_out_of_the_log(server):
+def test_the_query_string_stays_out_of_the_log(server, worker):
     server.get("/history", channel="secret-channel")
     with Stream(server, channel="a", ticket="secret-ticket"):
         pass
@@ -84,6 +84,7 @@ def test_the_query_string_stays_out_of_the_log(server):
     def written():
         with open(path, encoding="utf-8") as log:
             return log.read().count("/events") >= 3
+    worker.stop()
     server.stop()
     until(written)
     with open(path, encoding="utf-8") as log:
