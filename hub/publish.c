@@ -77,6 +77,19 @@ static bool was_written(const struct append_send *s)
     return s->code == 0 && !s->again;
 }
 
+/* The log refuses a send by its code alone. */
+static char *words_of_log(const struct hub *h, int code)
+{
+    struct fault why = {0};
+    if (code == REFUSE_CONFLICT)
+        fail(&why, code, "idempotencyKey: was used with another body");
+    else if (code == REFUSE_KEYS_FULL)
+        fail(&why, code, "idempotency_keys is %llu", (unsigned long long)h->o->idempotency_keys);
+    else
+        fail(&why, code, "%s", refusal_title(code));
+    return str_dup(str_of(why.text));
+}
+
 static void fan_out_send(struct hub *h, struct publish *p, size_t i)
 {
     const struct append_send *s = &p->a.sends[i];
@@ -84,6 +97,8 @@ static void fan_out_send(struct hub *h, struct publish *p, size_t i)
         hub_count(h, COUNT_AGAIN);
     if (s->code)
         hub_count(h, COUNT_REFUSED);
+    if (s->code && !p->each[i].detail)
+        p->each[i].detail = words_of_log(h, s->code);
     if (!was_written(s))
         return;
     for (size_t k = s->first; k < s->first + s->n; k++)
