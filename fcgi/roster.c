@@ -80,7 +80,8 @@ bool roster_has_hole(const struct roster *r)
 
 void roster_advance(struct roster *r, Cursor c)
 {
-    if (c.at > r->at.at || cursor_is_none(r->at))
+    bool is_first = cursor_is_none(r->at) && r->at.at == 0;
+    if (is_first || c.at > r->at.at)
         r->at = c;
 }
 
