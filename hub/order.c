@@ -45,6 +45,13 @@ static void rotate_up(struct order *o, struct order_node *n)
     measure(n);
 }
 
+/* A floor that came in below `n`. */
+static void spread(struct order_node *n, Position floor)
+{
+    for (; n && n->highest < floor; n = n->up)
+        n->highest = floor;
+}
+
 void order_add(struct order *o, struct order_node *n, Str name, Position floor)
 {
     *n = (struct order_node){.name = name, .floor = floor, .highest = floor};
@@ -57,7 +64,8 @@ void order_add(struct order *o, struct order_node *n, Str name, Position floor)
     *place = n;
     while (n->up && n->up->weight < n->weight)
         rotate_up(o, n);
-    order_raise(n, floor);
+    if (n->up)
+        spread(n->up, floor);
 }
 
 void order_remove(struct order *o, struct order_node *n)
@@ -73,8 +81,7 @@ void order_raise(struct order_node *n, Position floor)
 {
     if (floor > n->floor)
         n->floor = floor;
-    for (struct order_node *p = n; p && p->highest < floor; p = p->up)
-        p->highest = floor;
+    spread(n, floor);
 }
 
 struct order_node *order_first(const struct order *o, Str name, bool after)

@@ -131,7 +131,7 @@ static void prune_due(struct hub *h)
 {
     struct channel *ch;
     while (h->prunes < PRUNES && (ch = next_due(h))) {
-        Msec before = h->now.wall > ch->keep.age ? h->now.wall - ch->keep.age : 0;
+        Msec before = h->now.wall >= ch->keep.age ? h->now.wall - ch->keep.age + 1 : 0;
         if (ch->count > 0)
             prune(h, ch, before, excess(ch->count, ch->keep.keep),
                   excess(ch->bytes, ch->keep.bytes));

@@ -1,0 +1,152 @@
+#include "hub_bench.h"
+
+static void fill(struct bench *b, const char *channel, int n)
+{
+    for (int i = 0; i < n; i++) {
+        tool(b, "filler", channel, "", "0123456789", NULL);
+        settle(b);
+        b->now.wall++;
+    }
+}
+
+static uint64_t count(const struct bench *b, const char *channel)
+{
+    const struct channel *ch = channel_find(&b->hub->channels, str_of(channel));
+    return ch ? ch->count : 0;
+}
+
+/* The figures in memory are those of the log, read anew by another start. */
+static void check_figures(struct bench *b, bool clean)
+{
+    uint64_t events = b->hub->channels.events, bytes = b->hub->channels.bytes;
+    bench_restart(b, clean);
+    assert_int_equal(b->hub->channels.events, events);
+    assert_int_equal(b->hub->channels.bytes, bytes);
+}
+
+static void so_many_are_kept(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--keep=5", NULL);
+    fill(b, "a", 12);
+    fill(b, "b", 3);
+    settle(b);
+    assert_int_equal(count(b, "a"), 5);
+    assert_int_equal(count(b, "b"), 3);
+    hello(b, "w1", 0, "");
+    fetch(b, "w1", 0, 0, "a,b");
+    expect(b, "w1",
+           "WELCOME from=15 | ROWS 8:a=0123456789 9:a=0123456789 10:a=0123456789 11:a=0123456789 "
+           "12:a=0123456789 13:b=0123456789 14:b=0123456789 15:b=0123456789 next=15 gap=pruned "
+           "oldest=7 missing=a");
+    check_figures(b, true);
+    check_figures(b, false);
+}
+
+static void so_many_bytes_are_kept(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--bytes=1024", NULL);
+    fill(b, "a", 100);
+    settle(b);
+    const struct channel *ch = channel_find(&b->hub->channels, STR("a"));
+    assert_true(ch->bytes <= 1024 && ch->bytes > 800);
+    check_figures(b, false);
+}
+
+static Msec log_time(const struct bench *b)
+{
+    return channel_find(&b->hub->channels, STR("a"))->oldest;
+}
+
+static void what_is_old_goes_and_then_the_channel(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--age=1h", NULL);
+    fill(b, "a", 3);
+    fill(b, "b", 1);
+    b->now.wall = log_time(b) + 3600 * 1000;
+    elapse(b, 2000);
+    assert_int_equal(count(b, "a"), 0);
+    assert_non_null(channel_find(&b->hub->channels, STR("a")));
+    hello(b, "w1", 2, "a");
+    expect(b, "w1", "WELCOME from=2 | EVENT 3:a=0123456789"); /* the ring has it */
+    elapse(b, 3600 * 1000);
+    elapse(b, 1000);
+    assert_null(channel_find(&b->hub->channels, STR("a")));
+    assert_int_equal(b->hub->channels.forgotten, 4);
+    hello(b, "w1", 0, "");
+    open_with(b, "w1",
+              (struct msg_open){
+                  .client = STR("client-of-ann-00"), .start = START_CURSOR, .at = cursor_at(b, 3)},
+              "a,never");
+    expect(b, "w1", "WELCOME from=4 | OPENED join=4 from=3 gap=pruned oldest=4 missing=a,never");
+    b->now.wall = clock_wall();
+    fill(b, "a", 1);
+    assert_int_equal(channel_find(&b->hub->channels, STR("a"))->floor, 4);
+    check_figures(b, false);
+    assert_int_equal(channel_find(&b->hub->channels, STR("a"))->floor, 4);
+}
+
+static void the_whole_log_has_a_bound(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--max_log=1M", NULL);
+    char data[10001];
+    memset(data, 'x', sizeof data - 1);
+    data[10000] = 0;
+    for (int i = 0; i < 300; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%d", i % 7);
+        tool(b, "filler", name, "", data, NULL);
+        settle(b);
+    }
+    settle(b);
+    assert_true(b->hub->channels.bytes <= 1 << 20);
+    assert_true(b->hub->channels.events > 0);
+    check_figures(b, false);
+}
+
+static void a_busy_log_is_noted_and_counted_right(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--keep=100", NULL);
+    for (int i = 0; i < 9000; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%d", i % 13);
+        tool(b, "filler", name, "", "x", NULL);
+        if (i % 50 == 0)
+            (void)hub_turn(b->hub, b->now);
+    }
+    settle(b);
+    assert_true(b->hub->channels.events <= 13 * 101);
+    check_figures(b, false);
+    check_figures(b, true);
+}
+
+static void prune_is_exact(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--keep=200", NULL);
+    fill(b, "a", 202); /* within tolerance */
+    settle(b);
+    assert_int_equal(count(b, "a"), 202);
+    admin(b, "{\"do\":\"prune\"}");
+    elapse(b, 10);
+    elapse(b, 10);
+    assert_int_equal(count(b, "a"), 200);
+    assert_true(str_starts(str_of(heard(b, "admin")), STR("{\"ok\":true,\"events\":2,\"bytes\":")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BENCH(so_many_are_kept),
+        BENCH(so_many_bytes_are_kept),
+        BENCH(what_is_old_goes_and_then_the_channel),
+        BENCH(the_whole_log_has_a_bound),
+        BENCH(a_busy_log_is_noted_and_counted_right),
+        BENCH(prune_is_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
