@@ -221,11 +221,13 @@ static void flush_odd(struct roster *r, struct audience *a, struct stream *s, Cu
         stream_write_batch(s, false);
 }
 
-static void flush_shared(struct roster *r, struct audience *a)
+/* True: there may be some whose batch is their own. */
+static bool flush_shared(struct roster *r, struct audience *a)
 {
     gather(r, a, NULL);
     if (!r->batch.len)
-        return;
+        return true;
+    bool has_odd = false;
     struct chunk *chunk = batch_chunk(&r->batch, a->ops, false);
     size_t count = r->batch.len;
     Position last = batch_last(&r->batch);
@@ -233,13 +235,27 @@ static void flush_shared(struct roster *r, struct audience *a)
     LIST_EACH(node, safe, &a->live)
     {
         struct stream *s = CONTAINER_OF(node, struct stream, place);
-        if (s->state != STREAM_LIVE || s->is_odd || s->is_poll)
+        bool is_odd = s->is_odd || s->is_poll;
+        has_odd |= is_odd;
+        if (s->state != STREAM_LIVE || is_odd)
             continue;
         r->counts.deliveries += count;
         r->writes++;
         stream_wrote(s, s->sink->ops->events(s->sink, chunk, count, last));
     }
     chunk_unref(chunk);
+    return has_odd;
+}
+
+static void flush_apart(struct roster *r, struct audience *a, Cursor before)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &a->live)
+    {
+        struct stream *s = CONTAINER_OF(node, struct stream, place);
+        if (s->state == STREAM_LIVE && (s->is_odd || s->is_poll))
+            flush_odd(r, a, s, before);
+    }
 }
 
 void audience_flush(struct roster *r, struct audience *a, Cursor before)
@@ -253,12 +269,7 @@ void audience_flush(struct roster *r, struct audience *a, Cursor before)
             stream_wake(s);
         }
     }
-    flush_shared(r, a);
-    LIST_EACH(node, safe, &a->live)
-    {
-        struct stream *s = CONTAINER_OF(node, struct stream, place);
-        if (s->state == STREAM_LIVE && (s->is_odd || s->is_poll))
-            flush_odd(r, a, s, before);
-    }
+    if (flush_shared(r, a))
+        flush_apart(r, a, before);
     audience_drop_due(a);
 }
