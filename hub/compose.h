@@ -18,7 +18,8 @@ struct composed {
 
 struct publish {
     struct append a; /* first */
-    uint64_t boot;   /* the worker that asked; 0: a tool */
+    bool is_tool;    /* who asked: a tool, or */
+    uint64_t boot;   /* a worker */
     uint64_t ref;
     Str peer, tool_ref; /* of a tool; both are owned */
     bool has_ref, has_delimiter;

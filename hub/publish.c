@@ -121,10 +121,10 @@ static void on_done(struct hub *h, struct op *op)
         h->is_writable = h->is_writable || p->a.event_count > 0;
     }
     publish_let_go(h, p);
-    if (p->boot)
-        answer_link(h, p);
-    else
+    if (p->is_tool)
         tool_answer(h, p);
+    else
+        answer_link(h, p);
     publish_free(p);
 }
 

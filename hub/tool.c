@@ -122,6 +122,7 @@ void tool_publish(struct hub *h, Str peer, bool is_silent, const Str *frames, si
 {
     struct publish *p = publish_new();
     p->peer = str_make(str_dup(peer), peer.len);
+    p->is_tool = true;
     p->is_silent = is_silent;
     p->may_everything = true;
     p->has_delimiter = n > 1 && frames[0].len == 0;
