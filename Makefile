@@ -135,8 +135,10 @@ fuzz: ## libFuzzer programs in build/fuzz/tests/fuzz (clang)
 cover: ## lines that the unit tests and seeds reach
 	$(again) SANITIZE='--coverage -O0' unit replay
 	@tests/lint/coverage build/$@
-bench: all ## measures
-	@if test -x tests/bench/run; then BUILD=$(BUILD) tests/bench/run; else echo 'no tests/bench/run'; fi
+bench: all $(BUILD)/tests/bench/readers ## measures latency and scale behind real web servers
+	BUILD=$(BUILD) tests/bench/run
+$(BUILD)/tests/bench/readers: $(BUILD)/tests/bench/readers.o
+	$(link)
 
 install: all ## DESTDIR, PREFIX (/usr/local), CONFDIR (/etc/belfry)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,sbin bin share/man/man1 share/man/man5 \

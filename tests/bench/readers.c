@@ -52,15 +52,15 @@ static void die(const char *what)
     exit(1);
 }
 
-static void open_reader(struct reader *r, size_t i, const struct sockaddr_in *to, const char *path)
+static void open_reader(struct reader *r, size_t i, const struct sockaddr_in *to, char **argv)
 {
     /* Each 10,000 from a loopback address of their own, so that ports do not run out. */
     struct sockaddr_in from = {.sin_family = AF_INET,
                                .sin_addr.s_addr = htonl(0x7f000002u + (uint32_t)(i / 10000))};
     char request[1024];
-    int len =
-        snprintf(request, sizeof request,
-                 "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n", path);
+    int len = snprintf(request, sizeof request,
+                       "GET %s HTTP/1.1\r\nHost: %s:%s\r\nAccept: text/event-stream\r\n\r\n",
+                       argv[3], argv[1], argv[2]);
     r->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (r->fd < 0)
         die("socket");
@@ -201,7 +201,7 @@ int main(int argc, char **argv)
     uint64_t until = now_us() + seconds * 1000000;
     for (size_t i = 0; i < run.n; i++) {
         struct epoll_event e = {.events = EPOLLIN, .data.ptr = &run.v[i]};
-        open_reader(&run.v[i], i, &to, argv[3]);
+        open_reader(&run.v[i], i, &to, argv);
         if (epoll_ctl(ep, EPOLL_CTL_ADD, run.v[i].fd, &e))
             die("epoll_ctl");
     }
