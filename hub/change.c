@@ -3,6 +3,7 @@
 #include "begin.h"
 #include "engine.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { PATIENCE_MS = 5000 };
@@ -188,6 +189,7 @@ bool change_on_message(struct hub *h, struct peer *p, Str body)
         refuse(h, p->link, m.ref, why.code, why.text);
         return true;
     }
+    assert(client);
     struct change *c = change_new(p, &m, client);
     if (begin_needs_find(&c->begin)) {
         begin_prepare_find(h, &c->begin, &c->find);

@@ -89,10 +89,10 @@ static void add_event(struct publish *p, struct channel *ch, struct event *e)
 {
     if (p->a.event_count == p->event_cap) {
         p->event_cap = p->event_cap ? p->event_cap * 2 : 1;
-        p->a.events = must_realloc(p->a.events, p->event_cap * sizeof *p->a.events);
+        p->a.events = must_realloc(p->a.events, p->event_cap * sizeof(struct event *));
         p->a.rows = must_realloc(p->a.rows, p->event_cap * sizeof *p->a.rows);
         p->a.fresh = must_realloc(p->a.fresh, p->event_cap * sizeof *p->a.fresh);
-        p->channels = must_realloc(p->channels, p->event_cap * sizeof *p->channels);
+        p->channels = must_realloc(p->channels, p->event_cap * sizeof(struct channel *));
     }
     size_t i = p->a.event_count++;
     p->a.events[i] = e;

@@ -164,7 +164,7 @@ static bool drain(struct door *d, enum place i)
         if (((i == PUBLISH || i == INTAKE) && hub_is_full(d->hub)) ||
             !socket_receive(d->v[i], &parcel))
             return false;
-        Str v[SOCKET_PARTS];
+        Str v[SOCKET_PARTS] = {{NULL, 0}};
         size_t n = parcel.n < SOCKET_PARTS ? parcel.n : SOCKET_PARTS;
         for (size_t part = 0; part < n; part++)
             v[part] = frame_str(parcel.part[part]);

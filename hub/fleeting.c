@@ -20,9 +20,8 @@ void fleeting_init(struct fleeting *f)
     list_init(&f->items);
 }
 
-static void drop_oldest(struct fleeting *f)
+static void drop(struct fleeting *f, struct item *i)
 {
-    struct item *i = CONTAINER_OF(f->items.next, struct item, list);
     list_remove(&i->list);
     f->n--;
     f->bytes -= event_size(i->event);
@@ -32,8 +31,23 @@ static void drop_oldest(struct fleeting *f)
 
 void fleeting_fini(struct fleeting *f)
 {
-    while (f->n > 0)
-        drop_oldest(f);
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &f->items)
+    {
+        drop(f, CONTAINER_OF(node, struct item, list));
+    }
+}
+
+/* The oldest go first, down to what is allowed. */
+static void bound(struct fleeting *f)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &f->items)
+    {
+        if (f->n <= MOST && f->bytes <= MOST_BYTES)
+            return;
+        drop(f, CONTAINER_OF(node, struct item, list));
+    }
 }
 
 void fleeting_add(struct fleeting *f, struct event *e, Msec mono)
@@ -45,14 +59,19 @@ void fleeting_add(struct fleeting *f, struct event *e, Msec mono)
     list_append(&f->items, &i->list);
     f->n++;
     f->bytes += event_size(e);
-    while (f->n > MOST || f->bytes > MOST_BYTES)
-        drop_oldest(f);
+    bound(f);
 }
 
 void fleeting_expire(struct fleeting *f, Msec mono)
 {
-    while (f->n > 0 && CONTAINER_OF(f->items.next, struct item, list)->at + FLEETING_MS <= mono)
-        drop_oldest(f);
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &f->items)
+    {
+        struct item *i = CONTAINER_OF(node, struct item, list);
+        if (i->at + FLEETING_MS > mono)
+            return;
+        drop(f, i);
+    }
 }
 
 static bool is_for(const struct event *e, Str client, Str names)

@@ -38,8 +38,6 @@ static int give_up(const struct fault *why)
         return EX_CONFIG;
     case REFUSE_DISK_FULL:
         return EX_IOERR;
-    case REFUSE_CONFLICT:
-        return EX_TEMPFAIL;
     default:
         return EX_OSERR;
     }

@@ -4,6 +4,7 @@
 #include "engine.h"
 #include "publish.h"
 
+#include <assert.h>
 #include <math.h>
 
 enum { REF_MAX = 256, TTL_MAX = 10 * 365 * 86400 };
@@ -47,7 +48,7 @@ static bool take_option(Str name, const Json *v, struct msg_send *m, Str *ref, s
     if (str_eq(name, STR("exclude")))
         return take_text(v, name, &m->exclude, why);
     if (str_eq(name, STR("ref"))) {
-        Str text;
+        Str text = STR_NONE;
         if (!take_text(v, name, &text, why))
             return false;
         if (text.len > REF_MAX)
@@ -151,21 +152,30 @@ static void answer(struct hub *h, const struct publish *p, const Str *said, size
     h->out.answer(h->out.ctx, TOOL_PUBLISH, p->peer, parts, count);
 }
 
+static void refuse(struct hub *h, const struct publish *p, int code, const char *detail)
+{
+    if (!detail)
+        detail = refusal_title(code);
+    if (p->is_silent) {
+        hub_count(h, COUNT_INTAKE_REFUSED);
+        hub_complain(h, "intake refused", STR_NONE, detail);
+        return;
+    }
+    Str said[] = {STR("error"), str_of(refusal_code(code)), str_of(detail)};
+    answer(h, p, said, COUNT_OF(said));
+}
+
 void tool_answer(struct hub *h, const struct publish *p)
 {
-    const struct append_send *s = p->a.send_count ? &p->a.sends[0] : NULL;
-    int code = p->why.code ? p->why.code : s->code;
-    const char *detail = p->why.code ? p->why.text : p->each[0].detail;
-    if (p->is_silent) {
-        if (code)
-            hub_count(h, COUNT_INTAKE_REFUSED);
-        if (code)
-            hub_complain(h, "intake refused", STR_NONE, detail ? detail : refusal_title(code));
-    } else if (code) {
-        Str said[] = {STR("error"), str_of(refusal_code(code)),
-                      str_of(detail ? detail : refusal_title(code))};
-        answer(h, p, said, COUNT_OF(said));
-    } else {
+    if (p->why.code) {
+        refuse(h, p, p->why.code, p->why.text);
+        return;
+    }
+    assert(p->a.send_count == 1);
+    const struct append_send *s = &p->a.sends[0];
+    if (s->code) {
+        refuse(h, p, s->code, p->each[0].detail);
+    } else if (!p->is_silent) {
         char id[CURSOR_TEXT];
         Str said[] = {STR("ok"), s->n ? cursor_print((Cursor){s->epoch, s->at}, id) : STR_NONE};
         answer(h, p, said, COUNT_OF(said));

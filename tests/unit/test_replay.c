@@ -125,12 +125,9 @@ static void a_link_without_credit_is_caught_up_from_the_log(void **state)
     }
     for (int round = 0; round < 4; round++) {
         char *text = strdup(heard(b, "w1")), *rest = text;
-        for (char *word; (word = strsep(&rest, "|"));) {
-            unsigned position;
-            if (sscanf(word, " EVENT %u:a=x", &position) != 1)
-                continue;
+        for (char *word; (word = strstr(rest, "EVENT "));) {
             next += 1; /* odd positions are b's */
-            assert_int_equal(position, next);
+            assert_int_equal(strtoul(word + 6, &rest, 10), next);
             next += 1;
         }
         free(text);
