@@ -1,5 +1,6 @@
 #include "cable.h"
 
+#include "wire/refusal.h"
 #include "wire/socket.h"
 
 #include <stdio.h>
@@ -47,7 +48,7 @@ static bool connect_socket(struct cable *c, struct fault *why)
         .high_water = 0, .max_message = 4 * (int64_t)w->options->max_body, .linger_ms = 500};
     int n = snprintf(endpoint, sizeof endpoint, "ipc://%s/hub.ipc", w->options->run);
     if (n < 0 || (size_t)n >= sizeof endpoint)
-        return fail(why, 0, "run: the path is too long");
+        return fail(why, REFUSE_CONFIG, "run: the path is too long");
     c->context = socket_context_new();
     c->socket = socket_open(c->context, SOCKET_DEALER, limits, why);
     if (!c->socket || !socket_watch(c->socket, why) || !socket_connect(c->socket, endpoint, why))

@@ -279,6 +279,7 @@ static void on_event(struct conn *c, enum scan_event event, const struct fault *
         break;
     case SCAN_BROKEN:
         log_debug("connection closed", kz("reason", "what came is no FastCGI"));
+        c->all->worker->broken++;
         conn_doom(c);
         break;
     }
@@ -427,6 +428,7 @@ static void on_deadline(struct conn *c)
 {
     struct fault why;
     if (c->state != CONN_READING || c->scan.phase != SCAN_BODY) {
+        c->all->worker->broken += c->state == CONN_READING && c->scan.phase == SCAN_HEAD;
         conn_doom(c);
         return;
     }

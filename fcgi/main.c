@@ -3,6 +3,7 @@
 #include "base/notify.h"
 #include "cgi.h"
 #include "listen.h"
+#include "opening.h"
 #include "supervise.h"
 #include "worker.h"
 
@@ -70,7 +71,7 @@ static int listen_and_serve(const struct options *o)
     struct listener l;
     struct fault why = {0};
     raise_limits();
-    if (!listener_open(&l, o, &why))
+    if (!opening_check(o, &why) || !listener_open(&l, o, &why))
         return refuse(&why);
     if (o->workers == 1)
         return serve(o, &l, 1, -1);

@@ -134,6 +134,18 @@ void opening_fini(struct opening *o)
     channels_fini(&o->channels);
 }
 
+bool opening_check(const struct options *o, struct fault *why)
+{
+    size_t n = 1; /* the user's own */
+    Str names = str_of(o->channels_for_all);
+    for (Str name; str_cut(&names, ',', &name);)
+        if (str_trim(name).len && (++n, !channel_is_valid(str_trim(name), "channels_for_all", why)))
+            return false;
+    return n <= CARRIED_MAX ||
+           fail(why, REFUSE_CONFIG, "channels_for_all: %zu names, %d are allowed", n - 1,
+                CARRIED_MAX - 1);
+}
+
 static bool read_visit(struct opening *o, struct visit *v, struct fault *why)
 {
     struct worker *w = v->worker;

@@ -12,6 +12,9 @@ void opening_poll(struct visit *v);
 /* Polls that wait for a hub that is away: it came, or the time is out. */
 void opening_tick(struct worker *w, Msec now);
 
+/* Whether every stream can carry what the option channels_for_all names; at start. */
+MUST_USE bool opening_check(const struct options *o, struct fault *why);
+
 /* What a request asks for. Its slices are the query's, the visitor's, the options' and its own. */
 struct opening {
     struct stream_request stream;

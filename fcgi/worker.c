@@ -64,10 +64,20 @@ static bool turn(void *owner)
     return has_more;
 }
 
+static void feed_watchdog(struct worker *w, Msec now)
+{
+    Msec every = notify_interval();
+    if (!every || now < w->watchdog_at)
+        return;
+    w->watchdog_at = now + every;
+    notify_watchdog();
+}
+
 static void on_tick(void *owner)
 {
     struct worker *w = owner;
     Msec now = loop_now(w->loop);
+    feed_watchdog(w, now);
     link_tick(w->link, now);
     roster_tick(w->roster, now);
     opening_tick(w, now);
@@ -160,6 +170,7 @@ void worker_put_figures(const struct worker *w, struct buf *list)
     put_figure(list, "requests_refused_total", w->refused);
     put_figure(list, "requests_waiting", w->visits);
     put_figure(list, "connections", w->conns ? conns_count(w->conns) : 0);
+    put_figure(list, "connections_broken_total", w->broken);
     put_figure(list, "streams", roster_streams(w->roster));
     put_figure(list, "streams_opened_total", c->opened);
     put_figure(list, "streams_closed_total", c->closed);

@@ -34,7 +34,9 @@ struct worker {
     size_t visits; /* requests under way that are not streams */
     bool is_stopping;
     Msec stop_at; /* no stream is left by then */
-    uint64_t requests, refused;
+    Msec watchdog_at;
+    uint64_t requests, refused,
+        broken; /* broken: connections that spoke no FastCGI, or too slowly */
 };
 
 /* Opens the way to the hub, and nothing to listen on. After every fork: threads start here. */
