@@ -72,7 +72,7 @@ static bool set_options(struct socket *s, struct socket_limits limits)
         zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &limits.max_message, sizeof limits.max_message) == 0;
     if (s->kind == SOCKET_ROUTER)
         ok = ok && set_int(s->zmq, ZMQ_ROUTER_MANDATORY, 1);
-    if (s->kind == SOCKET_DEALER || s->kind == SOCKET_PUSH)
+    if (s->kind == SOCKET_PUSH)
         ok = ok && set_int(s->zmq, ZMQ_IMMEDIATE, 1);
     return ok;
 }
@@ -390,14 +390,23 @@ static enum socket_sent why_not_sent(const struct socket *s)
     return nobody ? SOCKET_GONE : SOCKET_FULL;
 }
 
+static void close_parts(zmq_msg_t *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        zmq_msg_close(&parts[i]);
+}
+
 /* The first part decides. A later one fails only when the peer goes away in between; ZeroMQ then
  * takes back what it had of the message, and has to be given the rest to drop it. */
 static enum socket_sent send_all(struct socket *s, zmq_msg_t *parts, size_t n)
 {
+    if (s->monitor && !s->is_connected) {
+        close_parts(parts, n);
+        return SOCKET_GONE;
+    }
     if (!send_part(s, &parts[0], n > 1)) {
         enum socket_sent sent = why_not_sent(s);
-        for (size_t i = 1; i < n; i++)
-            zmq_msg_close(&parts[i]);
+        close_parts(parts + 1, n - 1);
         return sent;
     }
     bool ok = true;

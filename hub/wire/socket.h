@@ -28,8 +28,10 @@ struct socket_limits {
     int linger_ms;       /* how long close may wait for what is queued; 0 for daemons */
 };
 
-/* ROUTERs are MANDATORY; DEALERs and PUSHes are IMMEDIATE: nothing is queued for a peer that is
- * not there. */
+/* ROUTERs are MANDATORY. Nothing is queued for a peer that is not there: PUSHes are IMMEDIATE, and
+ * a watched DEALER sends only while it is connected. (An IMMEDIATE DEALER would not do: when its
+ * peer dies, libzmq 4.3.4 ends the pipe at once, and aborts the process where that falls between
+ * two parts of a message that is being received: `!_more (fq.cpp)`.) */
 MUST_USE struct socket *socket_open(struct socket_context *c, enum socket_kind kind,
                                     struct socket_limits limits, struct fault *why);
 void socket_close(struct socket *s);
