@@ -15,7 +15,7 @@ WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wst
 SANITIZE ?=
 HARDEN   = $(if $(SANITIZE),-O1 -g -fno-omit-frame-pointer,-O2 -g -fstack-protector-strong \
            -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
-CPPFLAGS += -D_GNU_SOURCE -DBELFRY_VERSION='"$(VERSION)"' -Ihub -Ifcgi -I. -I$(BUILD)/gen
+CPPFLAGS += -D_GNU_SOURCE -DBELFRY_VERSION='"$(VERSION)"' -iquote hub -iquote fcgi -iquote . -iquote $(BUILD)/gen
 CFLAGS   += -std=c17 -fPIE $(HARDEN) $(WARN) $(SANITIZE) $(shell pkg-config --cflags $(PKGS))
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE)
 LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lfcgi -linih -lpthread -lm
