@@ -82,9 +82,10 @@ class Program:
         self.name, self.args, self.ready = name, args, ready
         self.path = os.path.join(world.dir, "%s.%d.log" % (name, len(world.programs)))
         with open(self.path, "wb") as log:
-            # Whatever ends this test ends the program: nothing outlives a killed pytest.
+            # Whatever ends this test ends the program: nothing outlives a killed pytest. SIGINT is
+            # there again where pytest runs in the background of a shell.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--"] + args, stdin=stdin or subprocess.DEVNULL,
+                ["setpriv", "--pdeathsig", "KILL", "--", "env", "--default-signal=INT"] + args, stdin=stdin or subprocess.DEVNULL,
                 stdout=log, stderr=log, env=env, cwd=world.dir, start_new_session=True)
         world.programs.append(self)
 
