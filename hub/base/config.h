@@ -14,7 +14,7 @@ struct config_entry {
     const char *file;
     unsigned line;
     Str section, name, value; /* name.p is NULL for the line of the section itself */
-    bool is_more; /* an indented line that goes on with the entry before it */
+    bool is_more;             /* an indented line that goes on with the entry before it */
 };
 
 /* False ends the reading. */

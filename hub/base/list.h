@@ -9,7 +9,7 @@ struct list {
     struct list *next, *prev;
 };
 
-#define CONTAINER_OF(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define CONTAINER_OF(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 /* Walks; `safe` holds the next one, so `node` may be taken out. */
 #define LIST_EACH(node, safe, head)                                                                \
     for ((node) = (head)->next, (safe) = (node)->next; (node) != (head);                           \
