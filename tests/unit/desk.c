@@ -122,21 +122,24 @@ const struct said *worker_said(struct desk *d, enum verb verb)
     return NULL;
 }
 
+static Str next_body(struct desk *d, enum verb verb)
+{
+    const struct said *s = worker_said(d, verb);
+    assert_non_null(s);
+    return s ? buf_str(&s->body) : STR_NONE;
+}
+
 struct msg_open next_open(struct desk *d)
 {
     struct msg_open m;
-    const struct said *s = worker_said(d, VERB_OPEN);
-    assert_non_null(s);
-    assert_true(msg_open_unpack(buf_str(&s->body), &m));
+    assert_true(msg_open_unpack(next_body(d, VERB_OPEN), &m));
     return m;
 }
 
 struct msg_fetch next_fetch(struct desk *d)
 {
     struct msg_fetch m;
-    const struct said *s = worker_said(d, VERB_FETCH);
-    assert_non_null(s);
-    assert_true(msg_fetch_unpack(buf_str(&s->body), &m));
+    assert_true(msg_fetch_unpack(next_body(d, VERB_FETCH), &m));
     return m;
 }
 
