@@ -3,6 +3,7 @@
 #include "link.h"
 #include "wire/names.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* More than this at once is taken from the shelf, piece by piece. */
@@ -94,6 +95,7 @@ void audience_leave(struct stream *s)
     s->audience = NULL;
     if (!a || --a->refs)
         return;
+    assert(list_is_empty(&a->live));
     audience_drop_due(a);
     for (size_t i = 0; i < a->seat_count; i++)
         list_remove(&a->seats[i].node);

@@ -50,12 +50,21 @@ void roster_put_clients(const struct roster *r, struct buf *list, Msec now)
     put_client(CONTAINER_OF(node, struct page, node), list, now);
 }
 
+/* How many channels it will be on; one that it has already costs nothing. */
+static size_t count_after(const struct stream *s, Str names)
+{
+    size_t count = s->part_count;
+    for (Str name; list_next(&names, &name);)
+        count += !stream_find_part(s, name);
+    return count;
+}
+
 /* All of it is allowed, or nothing is done. */
 static bool may_change(const struct stream *s, const struct msg_add *m, struct fault *why)
 {
     const struct options *o = s->roster->options;
-    size_t count = s->part_count + list_count(m->add);
-    if (count > o->max_channels_stream)
+    size_t count = count_after(s, m->add);
+    if (count > s->part_count && count > o->max_channels_stream)
         return fail(why, REFUSE_LIMIT, "channel: %zu on one stream, max_channels_stream is %llu",
                     count, (unsigned long long)o->max_channels_stream);
     Str names = m->add;

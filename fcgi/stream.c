@@ -203,10 +203,19 @@ void stream_on_writable(struct stream *s)
         list_append(&s->roster->gone, &s->leaving);
 }
 
+/* Nothing is due to it any more; its audience may end before it is reaped. */
+static void leave_place(struct stream *s)
+{
+    if (s->state == STREAM_LIVE)
+        s->at = s->roster->flushed;
+    list_remove(&s->place);
+}
+
 void stream_end(struct stream *s)
 {
     if (s->state == STREAM_GONE)
         return;
+    leave_place(s);
     s->state = STREAM_GONE;
     if (!list_is_linked(&s->leaving))
         list_append(&s->roster->gone, &s->leaving);
@@ -221,8 +230,7 @@ void stream_bye(struct stream *s, enum bye reason)
 {
     if (s->state == STREAM_GONE || s->state == STREAM_PARTING)
         return;
-    if (s->state == STREAM_LIVE)
-        s->at = s->roster->flushed;
+    leave_place(s);
     s->state = STREAM_PARTING;
     s->farewell = (uint8_t)reason;
     s->full_since = s->roster->now; /* from here on it has slow_timeout to take the rest */

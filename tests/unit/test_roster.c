@@ -188,6 +188,30 @@ static void what_is_not_granted_changes_nothing(void **state)
     assert_int_equal(add(d, client_of(b), "room:2", "", other).code, REFUSE_FORBIDDEN);
 }
 
+static void a_channel_that_is_there_costs_nothing(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = browser_live(d, "room:1,room:2", 100);
+    d->options.max_channels_stream = 2;
+    assert_int_equal(add(d, client_of(b), "room:2,room:1", "", (struct msg_add){0}).code,
+                     REFUSE_NOT);
+    assert_int_equal(add(d, client_of(b), "room:1,room:3", "", (struct msg_add){0}).code,
+                     REFUSE_LIMIT);
+}
+
+static void a_stream_that_ends_may_still_be_changed(void **state)
+{
+    struct desk *d = *state;
+    struct browser *left = browser_live(d, "room:1", 100), *parts = browser_live(d, "room:2", 100);
+    left->outlet.owner_ops->on_gone(left->outlet.owner);
+    assert_int_equal(add(d, client_of(left), "room:3", "", (struct msg_add){0}).code, REFUSE_NOT);
+    stream_bye(parts->stream, BYE_DRAIN);
+    assert_int_equal(add(d, client_of(parts), "room:3", "", (struct msg_add){0}).code, REFUSE_NOT);
+    turn(d);
+    assert_true(parts->is_finished);
+    assert_int_equal(roster_streams(d->roster), 0);
+}
+
 static void a_held_start_waits_for_its_channels(void **state)
 {
     struct desk *d = *state;
@@ -383,6 +407,8 @@ int main(void)
         T(an_added_channel_begins_at_the_present),
         T(one_that_begins_below_is_caught_up_without_ids),
         T(what_is_not_granted_changes_nothing),
+        T(a_channel_that_is_there_costs_nothing),
+        T(a_stream_that_ends_may_still_be_changed),
         T(a_held_start_waits_for_its_channels),
         T(a_held_start_ends_by_itself),
         T(an_addition_within_a_minute_begins_at_the_cursor),
