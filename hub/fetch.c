@@ -26,13 +26,16 @@ static void fetch_free(struct fetch *f)
     free(f);
 }
 
+/* It waits for no credit, but is counted: a worker gives back what it gets, whatever is in it. */
 static void refuse(struct hub *h, struct peer *p, uint64_t ref, const struct fault *why)
 {
     struct buf body;
     buf_init(&body, BODY_MAX);
     msg_rows_pack(&body, &(struct msg_rows){
                              .ref = ref, .code = (uint8_t)why->code, .detail = str_of(why->text)});
-    peer_send(h, p, VERB_ROWS, &body);
+    struct frame *f = frame_take(&body);
+    peer_send_on_credit(h, p, VERB_ROWS, f);
+    frame_unref(f);
 }
 
 static uint32_t within(uint32_t n, uint32_t least, uint32_t most)

@@ -109,6 +109,21 @@ static void history_judges_its_cursors(void **state)
     expect(b, "w1", "WELCOME from=0 | ROWS 3:a=x 2:a=x next=2 more gap=unknown oldest=0 missing=a");
 }
 
+/* Else the totals of a PULSE would be above what the hub sent, and none would ever count again. */
+static void a_refused_fetch_is_counted_as_the_worker_counts_it(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    fetch(b, "w1", 0, 5, "");
+    (void)heard(b, "w1");
+    const struct peer *p = peer_by_id(b->hub, STR("w1"));
+    assert_int_equal(p->sent_messages, 1);
+    assert_true(p->sent_bytes > 0);
+    pulse(b, "w1");
+    assert_int_equal(p->done_messages, 1);
+    assert_int_equal(p->done_bytes, p->sent_bytes);
+}
+
 /* 16,384 messages are the credit; 70,000 events are more than the ring holds. */
 static void a_link_without_credit_is_caught_up_from_the_log(void **state)
 {
@@ -224,6 +239,7 @@ int main(void)
         BENCH(every_event_after_join_comes_on_the_link),
         BENCH(slices_are_fetched),
         BENCH(history_judges_its_cursors),
+        BENCH(a_refused_fetch_is_counted_as_the_worker_counts_it),
         BENCH(a_link_without_credit_is_caught_up_from_the_log),
         BENCH(a_link_that_lags_can_subscribe),
         BENCH(a_refill_says_what_was_pruned),
