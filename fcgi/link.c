@@ -496,7 +496,8 @@ bool link_is_rejected(const struct link *l, struct fault *why)
 
 Cursor link_head(const struct link *l)
 {
-    return l->head;
+    Cursor at = roster_at(l->roster);
+    return at.at > l->head.at ? at : l->head;
 }
 
 Msec link_wall(const struct link *l)
