@@ -41,6 +41,8 @@ class Stream:
         head.update(headers or {})
         self.socket = socket.create_connection(("127.0.0.1", server.port), within * PATIENCE)
         self.socket.setblocking(False)
+        self._poll = select.poll()      # select() ends at 1,024 descriptors
+        self._poll.register(self.socket, select.POLLIN)
         lines = ["GET %s HTTP/1.1" % path] + ["%s: %s" % item for item in head.items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8"))
         self._read_head(now() + within * PATIENCE)
@@ -77,8 +79,7 @@ class Stream:
 
     def _fill(self, end):
         """Takes what the socket has; False when there was nothing before `end`."""
-        wait = max(0, end - now())
-        if not select.select([self.socket], [], [], wait)[0]:
+        if not self._poll.poll(max(0, end - now()) * 1000):
             return False
         try:
             got = self.socket.recv(262144)
@@ -164,6 +165,11 @@ class Stream:
         if came:
             self._digest()
         return came
+
+    def came(self):
+        """The events that are here already."""
+        events, self._events = list(self._events), collections.deque()
+        return events
 
     def next(self, within=10):
         """The next event, of any kind."""

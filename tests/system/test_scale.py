@@ -28,8 +28,7 @@ def read_all(streams, wanted, within):
             for key, _ in watch.select(1):
                 stream = key.fileobj
                 stream.pump(0)
-                while stream._events:
-                    seen[stream].append(stream._events.popleft().id)
+                seen[stream] += [event.id for event in stream.came()]
                 if len(seen[stream]) >= wanted:
                     missing.discard(stream)
                 assert not stream.closed, stream.raw[-300:]
