@@ -170,10 +170,12 @@ uint64_t retained_next(const struct retained *r)
     return r->first + r->n;
 }
 
-void retained_undo(struct retained *r, uint64_t from)
+void retained_undo(struct retained *r, uint64_t from, size_t n)
 {
     for (uint64_t i = from; i < retained_next(r); i++)
         r->recent[i - r->first].n = 0;
+    while (retained_next(r) < from + n)
+        remember_prune(r, 0);
 }
 
 void retained_known(struct retained *r, uint64_t below)

@@ -27,8 +27,9 @@ void retained_note(struct retained *r, const struct note *n);
 void retained_forget(struct retained *r, struct forget *f);
 
 uint64_t retained_next(const struct retained *r); /* number of the next prune */
-/* Prunes from this number on were rolled back. */
-void retained_undo(struct retained *r, uint64_t from);
+/* Prunes from this number on were rolled back, or not even tried: `n` of them. They keep their
+ * numbers, for their maker counts them too. */
+void retained_undo(struct retained *r, uint64_t from, size_t n);
 /* Every note to come knows of the prunes below this number. */
 void retained_known(struct retained *r, uint64_t below);
 void retained_fini(struct retained *r);

@@ -103,6 +103,14 @@ static void answer_all(struct op_list *batch, const struct fault *why)
     }
 }
 
+static size_t count_prunes(const struct op_list *batch)
+{
+    size_t n = 0;
+    for (const struct op *op = batch->first; op; op = op->next)
+        n += op->kind == OP_PRUNE;
+    return n;
+}
+
 static void transact(struct writer *w, struct op_list *batch)
 {
     static const struct fault none = {0};
@@ -119,7 +127,7 @@ static void transact(struct writer *w, struct op_list *batch)
     judge(w, filled, &why);
     db_rollback(&w->db);
     w->ledger = before;
-    retained_undo(&w->retained, first_prune);
+    retained_undo(&w->retained, first_prune, count_prunes(batch));
     answer_all(batch, &why);
     if (why.code == REFUSE_DISK_FULL)
         db_checkpoint(&w->db, DB_PASSIVE); /* the write-ahead log can then be used again */

@@ -1,4 +1,5 @@
 #include "journal_fixture.h"
+#include "journal_retention.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,19 @@ static void a_channel_with_events_is_not_forgotten(void **state)
 
 #define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
+/* Where a transaction fails before its last prune, their maker counts them all. */
+static void prunes_that_were_not_tried_have_numbers(void **state)
+{
+    (void)state;
+    struct retained r = {0};
+    retained_undo(&r, 0, 3);
+    assert_int_equal(retained_next(&r), 3);
+    retained_known(&r, 2);
+    retained_undo(&r, 3, 0);
+    assert_int_equal(retained_next(&r), 3);
+    retained_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +162,7 @@ int main(void)
         ONE(counts_are_exact_after_a_crash),
         ONE(a_note_does_not_undo_a_prune),
         ONE(a_channel_with_events_is_not_forgotten),
+        cmocka_unit_test(prunes_that_were_not_tried_have_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
