@@ -6,7 +6,13 @@
 
 #include <stdlib.h>
 
-enum { STREAMS_MS = 1000, STREAMS_MAX = 100000, STREAMS_BYTES = 64 * 1024 * 1024, ASKS_MAX = 64 };
+enum {
+    STREAMS_MS = 1000,
+    PRUNE_MS = 60000,
+    STREAMS_MAX = 100000,
+    STREAMS_BYTES = 64 * 1024 * 1024,
+    ASKS_MAX = 64
+};
 
 struct ask {
     uint64_t ref;
@@ -129,6 +135,7 @@ bool asks_prune(struct hub *h, struct asker *asker, const Json *question, struct
     if (!a)
         return false;
     a->is_prune = true;
+    a->until = h->now.mono + PRUNE_MS;
     a->pruned = h->counters[COUNT_PRUNED];
     a->pruned_bytes = h->counters[COUNT_PRUNED_BYTES];
     retention_hurry(h);
@@ -208,6 +215,6 @@ void asks_expire(struct hub *h)
 {
     struct ask *a;
     for (size_t at = 0; (a = map_next(&h->asks.by_ref, &at));)
-        if (a->is_prune ? retention_is_idle(h) : a->until <= h->now.mono)
+        if (a->until <= h->now.mono || (a->is_prune && retention_is_idle(h)))
             finish(h, a);
 }

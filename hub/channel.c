@@ -105,6 +105,14 @@ static void note_change(struct channel_table *c, struct channel *ch)
     c->changed_count++;
 }
 
+void channels_not_noted(struct channel_table *c)
+{
+    struct channel *ch;
+    for (size_t at = 0; (ch = map_next(&c->by_name, &at));)
+        if (ch->note == c->notes)
+            note_change(c, ch);
+}
+
 void channel_count(struct channel_table *c, struct channel *ch, const struct event *e)
 {
     uint64_t size = event_size(e);
@@ -155,7 +163,7 @@ bool channel_is_over(const struct channel *ch)
 
 void channel_schedule(struct channel_table *c, struct channel *ch)
 {
-    if (ch->oldest)
+    if (ch->oldest && !ch->is_pruning)
         heap_set(&c->aged, &ch->aged, ch->oldest);
     else
         heap_remove(&c->aged, &ch->aged);

@@ -24,6 +24,7 @@ struct channel {
     unsigned pending; /* its events that are on their way into the log */
     struct heap_node due, aged;
     struct list changed; /* since the last note */
+    uint64_t note;       /* number of the last note that took it in */
     struct order_node order;
     char text[];
 };
@@ -33,9 +34,10 @@ struct channel_table {
     struct map by_name;
     struct order order;
     struct heap due;  /* by the time when retention must look at it; 0: now */
-    struct heap aged; /* by `oldest`: for the bound on the whole log */
+    struct heap aged; /* by `oldest`, while not pruned: for the bound on the whole log */
     struct list changed;
     size_t changed_count;
+    uint64_t notes; /* so many were begun */
     uint64_t next_row;
     uint64_t events, bytes; /* of all channels */
     Position forgotten;     /* highest `last` of channels that are no more */
@@ -58,6 +60,8 @@ void channel_count(struct channel_table *c, struct channel *ch, const struct eve
 /* Its oldest events were taken away. */
 void channel_discount(struct channel_table *c, struct channel *ch, const struct prune *p,
                       Msec wall);
+/* The newest note came to nothing: what it took in has changed since the one before. */
+void channels_not_noted(struct channel_table *c);
 /* Puts it where it belongs in the order of what is due. */
 void channel_schedule(struct channel_table *c, struct channel *ch);
 /* The journal has no row of it any more: drops it, or keeps it for what is under way. */

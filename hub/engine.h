@@ -47,7 +47,8 @@ struct hub {
     size_t ops;   /* the journal has so many operations of ours */
     size_t queue; /* publishes among them */
     size_t queue_bytes;
-    size_t prunes; /* prunes among them */
+    size_t prunes; /* prunes among them, what they are thought to take away */
+    uint64_t prunes_rows, prunes_cut;
     bool is_noting;
     Msec retry_prunes; /* the log could not be written: not before */
     uint64_t noted;    /* events since the last note */

@@ -8,7 +8,8 @@
 
 enum {
     PRUNE_ROWS = 512,      /* of one operation */
-    PRUNES = 16,           /* under way at once */
+    PRUNES_ROWS = 8192,    /* of all that are under way at once */
+    PRUNES = 512,          /* so many at most: each has one row or few */
     FORGET_CHANNELS = 256, /* of one operation */
     NOTE_EVENTS = 4096,
     LOG_SHARE = 16, /* the whole log is cut by one part of so many of its time */
@@ -17,6 +18,7 @@ enum {
 struct pruning {
     struct prune p; /* first */
     struct channel *channel;
+    uint64_t rows, cut; /* what it is thought to take away; bytes, where the whole log is cut */
 };
 
 struct forgetting {
@@ -31,7 +33,13 @@ static void on_noted(struct hub *h, struct op *op);
 static struct op_owner prune_owner = {on_pruned}, forget_owner = {on_forgotten},
                        note_owner = {on_noted};
 
-static void prune(struct hub *h, struct channel *ch, Msec before, uint64_t rows, uint64_t bytes)
+static bool has_room(const struct hub *h)
+{
+    return h->prunes < PRUNES && h->prunes_rows < PRUNES_ROWS;
+}
+
+static struct pruning *prune(struct hub *h, struct channel *ch, Msec before, uint64_t rows,
+                             uint64_t bytes)
 {
     struct pruning *p = must_alloc(sizeof *p);
     p->p.op.kind = OP_PRUNE;
@@ -41,10 +49,13 @@ static void prune(struct hub *h, struct channel *ch, Msec before, uint64_t rows,
     p->p.before = before;
     p->p.most = PRUNE_ROWS;
     p->channel = ch;
+    p->rows = ch->count < PRUNE_ROWS ? ch->count : PRUNE_ROWS;
     ch->is_pruning = true;
     channel_schedule(&h->channels, ch);
     h->prunes++;
+    h->prunes_rows += p->rows;
     hub_submit(h, &p->p.op, &prune_owner);
+    return p;
 }
 
 static uint64_t excess(uint64_t n, uint64_t limit)
@@ -57,6 +68,8 @@ static void on_pruned(struct hub *h, struct op *op)
     struct pruning *p = (struct pruning *)(void *)op;
     struct channel *ch = p->channel;
     h->prunes--;
+    h->prunes_rows -= p->rows;
+    h->prunes_cut -= p->cut;
     ch->is_pruning = false;
     if (op->why.code) {
         h->retry_prunes = h->now.mono + BEAT_MS;
@@ -130,7 +143,7 @@ static void put_off(struct hub *h, struct channel *ch)
 static void prune_due(struct hub *h)
 {
     struct channel *ch;
-    while (h->prunes < PRUNES && (ch = next_due(h))) {
+    while (has_room(h) && (ch = next_due(h))) {
         Msec before = h->now.wall >= ch->keep.age ? h->now.wall - ch->keep.age + 1 : 0;
         if (ch->count > 0)
             prune(h, ch, before, excess(ch->count, ch->keep.keep),
@@ -142,18 +155,18 @@ static void prune_due(struct hub *h)
     }
 }
 
-/* The whole log is too big: its oldest events go, wherever they are. */
+/* The whole log is too big: its oldest events go, wherever they are; of many channels at once where
+ * each has few. */
 static void prune_log(struct hub *h)
 {
-    while (h->channels.bytes > h->o->max_log && h->prunes < PRUNES) {
-        struct heap_node *n = heap_top(&h->channels.aged);
-        if (!n)
-            return;
+    struct heap_node *n;
+    while (h->channels.bytes > h->o->max_log + h->prunes_cut && has_room(h) &&
+           (n = heap_top(&h->channels.aged))) {
         struct channel *ch = CONTAINER_OF(n, struct channel, aged);
-        if (ch->is_pruning)
-            return;
         Msec span = h->now.wall > ch->oldest ? h->now.wall - ch->oldest : 0;
-        prune(h, ch, ch->oldest + span / LOG_SHARE + 1, 0, 0);
+        struct pruning *p = prune(h, ch, ch->oldest + span / LOG_SHARE + 1, 0, 0);
+        p->cut = ch->count ? ch->bytes / ch->count * p->rows : 0;
+        h->prunes_cut += p->cut;
     }
 }
 
@@ -161,8 +174,10 @@ static void on_noted(struct hub *h, struct op *op)
 {
     struct note *n = (struct note *)(void *)op;
     h->is_noting = false;
-    if (op->why.code)
+    if (op->why.code) {
         log_warn("note", kz("why", op->why.text));
+        channels_not_noted(&h->channels);
+    }
     free(n->channels);
     free(n);
 }
@@ -170,6 +185,7 @@ static void on_noted(struct hub *h, struct op *op)
 void retention_note(struct hub *h)
 {
     struct note *n = must_alloc(sizeof *n);
+    uint64_t number = ++h->channels.notes;
     n->op.kind = OP_NOTE;
     n->counted = h->through;
     n->channels = must_alloc(h->channels.changed_count * sizeof *n->channels);
@@ -181,6 +197,7 @@ void retention_note(struct hub *h)
         if (ch->stored)
             n->channels[n->n++] =
                 (struct note_channel){ch->row, ch->count, ch->bytes, ch->last, ch->oldest};
+        ch->note = number;
         list_remove(node);
     }
     h->channels.changed_count = 0;

@@ -1,4 +1,9 @@
 #include "hub_bench.h"
+#include "retention.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 static void fill(struct bench *b, const char *channel, int n)
 {
@@ -138,8 +143,73 @@ static void prune_is_exact(void **state)
     assert_true(str_starts(str_of(heard(b, "admin")), STR("{\"ok\":true,\"events\":2,\"bytes\":")));
 }
 
+/* The write-ahead log cannot grow while `is_full`. */
+static void set_disk(const struct bench *b, bool is_full)
+{
+    char path[128];
+    struct stat st;
+    struct rlimit limit;
+    snprintf(path, sizeof path, "%s/journal.db-wal", b->folder);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = is_full ? (rlim_t)st.st_size : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_note_that_found_no_room_is_made_up_for(void **state)
+{
+    struct bench *b = *state;
+    fill(b, "a", 3);
+    retention_note(b->hub);
+    settle(b);
+    fill(b, "a", 5);
+    set_disk(b, true);
+    retention_note(b->hub);
+    settle(b);
+    set_disk(b, false);
+    fill(b, "b", 1);
+    retention_note(b->hub);
+    settle(b);
+    check_figures(b, false);
+    assert_int_equal(count(b, "a"), 8);
+}
+
+static void many_small_channels_are_cut_together(void **state)
+{
+    struct bench *b = *state;
+    enum { CHANNELS = 600 };
+    for (int i = 0; i < CHANNELS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%d", i);
+        tool(b, "filler", name, "", "0123456789", NULL);
+    }
+    settle(b);
+    assert_int_equal(b->hub->channels.events, CHANNELS);
+    b->o.max_log = b->hub->channels.bytes / 3;
+    (void)hub_turn(b->hub, b->now);
+    assert_int_equal(b->hub->prunes, CHANNELS * 2 / 3);
+    settle(b);
+    assert_int_equal(b->hub->channels.events, CHANNELS / 3);
+    check_figures(b, false);
+}
+
+static void a_prune_that_never_ends_is_answered(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--keep=5", NULL);
+    b->hub->retry_prunes = b->now.mono + 1000000; /* as with a full disk */
+    fill(b, "a", 20);
+    admin(b, "{\"do\":\"prune\"}");
+    elapse(b, 1000);
+    expect(b, "admin", "");
+    elapse(b, 60000);
+    expect(b, "admin", "{\"ok\":true,\"events\":0,\"bytes\":0}");
+    assert_int_equal(b->hub->asks.by_ref.len, 0);
+}
+
 int main(void)
 {
+    signal(SIGXFSZ, SIG_IGN);
     const struct CMUnitTest tests[] = {
         BENCH(so_many_are_kept),
         BENCH(so_many_bytes_are_kept),
@@ -147,6 +217,9 @@ int main(void)
         BENCH(the_whole_log_has_a_bound),
         BENCH(a_busy_log_is_noted_and_counted_right),
         BENCH(prune_is_exact),
+        BENCH(a_note_that_found_no_room_is_made_up_for),
+        BENCH(many_small_channels_are_cut_together),
+        BENCH(a_prune_that_never_ends_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
