@@ -24,6 +24,7 @@ struct peer {
     bool is_live, is_gone;
     bool is_reading;  /* a slice of the log for its refill is under way */
     bool is_stale;    /* subscriptions came that this slice does not know */
+    Msec retry;       /* the log could not be read: not before */
     Position through; /* while it lags: all events up to it were sent */
     uint64_t seq;
     uint64_t sent_bytes, sent_messages; /* of what needs credit, since WELCOME */

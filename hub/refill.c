@@ -64,10 +64,21 @@ static void read_log(struct hub *h, struct peer *p)
     hub_submit(h, &f->r.op, &owner);
 }
 
-/* Names what was pruned before it could be sent; each floor once. */
+static void send_gap(struct hub *h, struct peer *p, struct buf *names, Position oldest)
+{
+    struct buf body;
+    buf_init(&body, BODY_MAX);
+    msg_gap_pack(&body, &(struct msg_gap){.reason = GAP_PRUNED,
+                                          .oldest = hub_cursor(h, oldest),
+                                          .channels = buf_str(names)});
+    peer_send(h, p, VERB_GAP, &body);
+    buf_clear(names);
+}
+
+/* Names what was pruned before it could be sent, in pieces; each floor once. */
 static void say_gap(struct hub *h, struct peer *p, const struct reading *r)
 {
-    struct buf names, body;
+    struct buf names;
     Position oldest = 0;
     buf_init(&names, BODY_MAX);
     for (size_t i = 0; i < r->missing_count; i++) {
@@ -76,16 +87,13 @@ static void say_gap(struct hub *h, struct peer *p, const struct reading *r)
         if (!s || s->said >= m->floor)
             continue;
         s->said = m->floor;
+        if (names.len + CHANNEL_MAX + sizeof(uint32_t) > LIST_PIECE)
+            send_gap(h, p, &names, oldest);
         list_put(&names, s->topic->name);
         oldest = m->floor > oldest ? m->floor : oldest;
     }
-    if (names.len) {
-        buf_init(&body, BODY_MAX);
-        msg_gap_pack(&body, &(struct msg_gap){.reason = GAP_PRUNED,
-                                              .oldest = hub_cursor(h, oldest),
-                                              .channels = buf_str(&names)});
-        peer_send(h, p, VERB_GAP, &body);
-    }
+    if (names.len)
+        send_gap(h, p, &names, oldest);
     buf_fini(&names);
 }
 
@@ -112,7 +120,10 @@ static void on_done(struct hub *h, struct op *op)
         if (!p->is_stale && !op->why.code) {
             say_gap(h, p, &f->r);
             send_rows(h, p, &f->r);
+            peer_send_beat(h, p); /* what was left out is not missing */
         }
+        if (op->why.code)
+            p->retry = h->now.mono + BEAT_MS;
     }
     reading_fini(&f->r);
     free(f->r.channels);
@@ -130,7 +141,7 @@ static bool refill(struct hub *h, struct peer *p)
     }
     if (ring_covers(&h->ring, p->through))
         return walk_ring(h, p);
-    if (peer_has_credit(p))
+    if (peer_has_credit(p) && h->now.mono >= p->retry)
         read_log(h, p);
     return false;
 }

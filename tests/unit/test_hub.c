@@ -204,6 +204,36 @@ static void metrics_sum_the_workers(void **state)
     buf_fini(&body);
 }
 
+static void a_long_gap_is_said_in_pieces(void **state)
+{
+    struct bench *b = *state;
+    enum { CHANNELS = 3000 };
+    struct buf list;
+    char name[128];
+    bench_options(b, "--keep=1", NULL);
+    buf_init(&list, BODY_MAX);
+    for (int i = 0; i < 2 * CHANNELS; i++) {
+        snprintf(name, sizeof name, "%0120d", i % CHANNELS);
+        tool(b, "filler", name, "", "x", NULL);
+        if (i < CHANNELS)
+            buf_printf(&list, "%s%s", i ? "," : "", name);
+        if (i % 500 == 0)
+            settle(b);
+    }
+    settle(b);
+    bench_restart(b, false);
+    hello(b, "w1", 1, list.p);
+    Str rest = str_of(heard(b, "w1")), word;
+    size_t gaps = 0;
+    while (str_cut(&rest, '|', &word)) {
+        bool is_gap = str_starts(word, STR(" GAP"));
+        gaps += is_gap;
+        assert_true(!is_gap || word.len < LIST_PIECE);
+    }
+    assert_int_equal(gaps, 2);
+    buf_fini(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +250,7 @@ int main(void)
         BENCH(who_cannot_be_reached_is_gone),
         BENCH(a_stop_is_told_and_refuses),
         BENCH(metrics_sum_the_workers),
+        BENCH(a_long_gap_is_said_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
