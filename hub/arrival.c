@@ -157,7 +157,7 @@ bool arrival_on_message(struct hub *h, struct peer *p, Str body)
         return true;
     }
     struct opening *o = opening_new(p, &m, c, known);
-    struct claim *claim = client_claim(c, p);
+    struct claim *claim = client_claim(h, c, p);
     *(m.poll ? &claim->polls : &claim->streams) += 1;
     if (!subscribe_all(h, p, buf_str(&o->names), &why)) {
         client_close(h, c, p, m.poll);

@@ -7,7 +7,7 @@
 void clients_init(struct clients *c)
 {
     map_init(&c->by_name);
-    list_init(&c->idle);
+    heap_init(&c->idle);
 }
 
 static void drop_part(struct client *c, struct part *p)
@@ -20,7 +20,7 @@ static void drop_part(struct client *c, struct part *p)
 static void forget(struct hub *h, struct client *c)
 {
     map_del(&h->clients.by_name, client_name(c));
-    list_remove(&c->idle);
+    heap_remove(&h->clients.idle, &c->idle);
     struct list *node, *safe;
     LIST_EACH(node, safe, &c->parts)
     {
@@ -35,19 +35,20 @@ void clients_fini(struct hub *h)
     struct client *c;
     for (size_t at = 0; (c = map_next(&h->clients.by_name, &at));)
         forget(h, c);
+    heap_fini(&h->clients.idle);
     map_fini(&h->clients.by_name);
 }
 
 static struct client *oldest_idle(const struct hub *h)
 {
-    const struct list *idle = &h->clients.idle;
-    return list_is_empty(idle) ? NULL : CONTAINER_OF(idle->next, struct client, idle);
+    struct heap_node *n = heap_top(&h->clients.idle);
+    return n ? CONTAINER_OF(n, struct client, idle) : NULL;
 }
 
 void clients_expire(struct hub *h)
 {
     struct client *c;
-    while ((c = oldest_idle(h)) && c->gone + h->o->client_keep <= h->now.mono)
+    while ((c = oldest_idle(h)) && c->idle.key + h->o->client_keep <= h->now.mono)
         forget(h, c);
 }
 
@@ -108,7 +109,7 @@ static struct claim *find_claim(const struct client *c, const struct peer *p)
     return NULL;
 }
 
-struct claim *client_claim(struct client *c, struct peer *p)
+struct claim *client_claim(struct hub *h, struct client *c, struct peer *p)
 {
     struct claim *claim = find_claim(c, p);
     if (claim) {
@@ -120,7 +121,7 @@ struct claim *client_claim(struct client *c, struct peer *p)
         list_append(&p->claims, &claim->of_peer);
     }
     list_append(&c->claims, &claim->of_client);
-    list_remove(&c->idle);
+    heap_remove(&h->clients.idle, &c->idle);
     return claim;
 }
 
@@ -132,12 +133,7 @@ void client_idle(struct hub *h, struct client *c, Msec gone)
         forget(h, c);
         return;
     }
-    c->gone = gone;
-    struct list *before = h->clients.idle.prev;
-    while (before != &h->clients.idle && CONTAINER_OF(before, struct client, idle)->gone > gone)
-        before = before->prev;
-    list_remove(&c->idle);
-    list_append(before->next, &c->idle); /* in front of what follows `before` */
+    heap_set(&h->clients.idle, &c->idle, gone);
 }
 
 static void drop_claim(struct hub *h, struct claim *claim)

@@ -5,6 +5,7 @@
 #define BELFRY_CLIENT_H
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "wire/message.h"
@@ -36,15 +37,14 @@ struct client {
     struct list claims; /* the link that claimed it last stands last */
     struct list parts;
     size_t part_count;
-    Msec gone;        /* when its last stream or poll ended; it has claims: not yet */
-    struct list idle; /* those without claims, by `gone` */
-    uint64_t seen;    /* ephemeral events when its last poll ended (fleeting.h) */
+    struct heap_node idle; /* by when its last stream or poll ended; while it has no claims */
+    uint64_t seen;         /* ephemeral events when its last poll ended (fleeting.h) */
     bool has_polled;
 };
 
 struct clients {
     struct map by_name;
-    struct list idle;
+    struct heap idle; /* whoever has been gone for longest first */
 };
 
 void clients_init(struct clients *c);
@@ -57,7 +57,7 @@ struct client *client_find(const struct hub *h, Str name);
  * LIMIT. */
 MUST_USE struct client *client_need(struct hub *h, Str name, Str user, bool named, bool *known,
                                     struct fault *why);
-struct claim *client_claim(struct client *c, struct peer *p);
+struct claim *client_claim(struct hub *h, struct client *c, struct peer *p);
 /* A stream or poll of it ended on this link. */
 void client_close(struct hub *h, struct client *c, struct peer *p, bool poll);
 /* A link went, and all its claims with it. */

@@ -35,7 +35,7 @@ static void take_client(struct hub *h, struct peer *p, const struct msg_client *
     }
     take_parts(h, c, m->parts);
     if (m->streams || m->polls) {
-        struct claim *claim = client_claim(c, p);
+        struct claim *claim = client_claim(h, c, p);
         claim->streams = m->streams;
         claim->polls = m->polls;
     } else if (!known) {
