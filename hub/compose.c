@@ -242,8 +242,24 @@ void publish_add_refused(struct publish *p, const struct fault *why)
     mark_refused(p, why);
 }
 
+/* One event for each channel: what is a small message may be many big events. Refused as a whole
+ * and before it is made, so that a key does not remember it. */
+static bool has_room(const struct hub *h, const struct publish *p, const struct msg_send *m)
+{
+    size_t n = m->to.len ? 1 : list_count(m->channels);
+    uint64_t room = h->o->max_queue_bytes - p->a.size;
+    return p->a.size < h->o->max_queue_bytes && n <= room / (sizeof(struct event) + m->data.len);
+}
+
 void publish_add(struct hub *h, struct publish *p, const struct msg_send *m)
 {
+    if (!has_room(h, p, m)) {
+        char detail[80];
+        snprintf(detail, sizeof detail, "max_queue_bytes is %llu",
+                 (unsigned long long)h->o->max_queue_bytes);
+        publish_refuse(h, p, REFUSE_OVERLOAD, detail);
+        return;
+    }
     struct fault why = {0};
     struct buf compact;
     buf_init(&compact, BODY_MAX);

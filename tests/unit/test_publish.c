@@ -148,6 +148,22 @@ static void more_than_the_queue_holds_is_refused_in_its_place(void **state)
     expect(b, "t", text);
 }
 
+static void one_send_to_very_many_channels_is_not_made(void **state)
+{
+    struct bench *b = *state;
+    char data[100001], channels[20000] = "a";
+    memset(data, 'x', sizeof data);
+    data[100000] = 0;
+    for (size_t at = 1; at + 8 < sizeof channels; at = strlen(channels))
+        snprintf(channels + at, sizeof channels - at, ",c%zu", at);
+    hello(b, "w1", 0, "");
+    publish(b, "w1", channels, data); /* some 300 MB */
+    publish(b, "w1", "a", "1");
+    expect(b, "w1", "WELCOME from=0 | PUBLISHED overload | PUBLISHED 1+1");
+    assert_int_equal(b->hub->queue_bytes, 0);
+    assert_int_equal(b->hub->channels.by_name.len, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +177,7 @@ int main(void)
         BENCH(what_is_for_a_client_goes_to_the_links_that_carry_it),
         BENCH(limits_are_named),
         BENCH(more_than_the_queue_holds_is_refused_in_its_place),
+        BENCH(one_send_to_very_many_channels_is_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
