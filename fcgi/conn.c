@@ -9,10 +9,17 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS = 16, INPUT = 64 * 1024, REPLY = 4096, STDOUT_PIECE = 16 * 1024 - RECORD_HEADER };
+enum {
+    ACCEPTS = 16,
+    SPARE = 256,
+    INPUT = 64 * 1024,
+    REPLY = 4096,
+    STDOUT_PIECE = 16 * 1024 - RECORD_HEADER
+};
 #define LINGER ((Msec)2000) /* how long a peer may go on sending after its answer */
 
 enum conn_state {
@@ -378,6 +385,18 @@ static void on_connect(void *owner, int events)
         watch_set(all->watch, 0); /* they wait in the backlog */
 }
 
+/* Some descriptors stay for the hub, which must be found again, and for CGI programs. */
+static size_t most_connections(const struct options *o)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= o->max_connections + SPARE)
+        return o->max_connections;
+    size_t most = files.rlim_cur > 2 * SPARE ? files.rlim_cur - SPARE : files.rlim_cur / 2;
+    log_warn("fewer connections than max_connections", kn("descriptors", files.rlim_cur),
+             kn("connections", most));
+    return most;
+}
+
 struct conns *conns_new(struct worker *w, struct listener *l, struct request_parser *parser)
 {
     struct conns *all = must_alloc(sizeof *all);
@@ -385,7 +404,7 @@ struct conns *conns_new(struct worker *w, struct listener *l, struct request_par
     all->listener = l;
     all->parser = parser;
     all->limits.max_body = w->options->max_body;
-    all->limits.max_connections = w->options->max_connections;
+    all->limits.max_connections = most_connections(w->options);
     list_init(&all->open);
     list_init(&all->doomed);
     heap_init(&all->deadlines);

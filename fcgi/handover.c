@@ -35,6 +35,7 @@ struct handover {
     size_t count;
     int fd;
     bool is_stopped;
+    bool is_resting; /* no descriptor was left to accept with: the next tick tries again */
 };
 
 static void put_u32(char *out, size_t n)
@@ -233,7 +234,8 @@ static void on_input(void *owner, int events)
     ssize_t n = recvmsg(c->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    take_descriptors(c, &message);
+    if (n >= 0)
+        take_descriptors(c, &message); /* else there is nothing in `control` */
     if (n <= 0) {
         doom(c);
         return;
@@ -247,8 +249,12 @@ static void on_connect(void *owner, int events)
     struct handover *h = owner;
     (void)events;
     int fd = accept4(h->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        h->is_resting = errno != EAGAIN;
+        if (h->is_resting)
+            watch_set(h->watch, 0);
         return;
+    }
     struct call *c = must_alloc(sizeof *c);
     c->all = h;
     c->fd = fd;
@@ -289,6 +295,9 @@ void handover_tick(struct handover *h, Msec now)
         if (c->deadline <= now)
             doom(c);
     }
+    if (h->is_resting && !h->is_stopped && h->count < CALLS_MAX)
+        watch_set(h->watch, LOOP_READ);
+    h->is_resting = false;
 }
 
 void handover_reap(struct handover *h)

@@ -9,7 +9,7 @@ import pytest
 import zmq
 
 import fastcgi
-from belfry import until
+from belfry import BUILD, Worker, command, until
 from fastcgi import ABORT, DATA, GET_VALUES, PARAMS, STDIN, begin, get, params, record
 from sse import Stream
 
@@ -210,6 +210,33 @@ def test_more_connections_than_allowed(worker, site):
         stream.connected()
         sent = site.send("a", 1)
         assert stream.next().id == sent
+
+
+def test_all_descriptors_taken_and_the_hub_is_found_again(hub):
+    world = hub.world
+    worker = Worker(world)
+    worker.program = world.program(
+        "prlimit", "--nofile=100:100", os.path.join(BUILD, "belfry-fcgi"), "--config",
+        world.write_config(), ready=r"^ready\b")
+    worker.wait_ready()
+    peers = []
+    for _ in range(120):
+        peer = fastcgi.connect(worker)
+        peer.sendall(get("/events?channel=a"))
+        peers.append(peer)
+    hub.kill()
+    hub.start()
+
+    def delivered():
+        assert command(world, "pub", "a", "hello").returncode == 0
+        peers[0].settimeout(0.2)
+        try:
+            return b"data: hello" in peers[0].recv(65536)
+        except TimeoutError:
+            return False
+    until(delivered)
+    for peer in peers:
+        peer.close()
 
 
 def zmq_socket(kind, endpoint):
