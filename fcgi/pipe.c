@@ -12,6 +12,7 @@ struct pipe {
     struct watch *watch; /* NULL: a file, which never makes wait */
     struct ship ship;
     int fd;
+    Msec finished; /* complete since then, but not all out; 0: not so */
     bool is_doomed;
 };
 
@@ -65,6 +66,7 @@ static void pipe_finish(struct outlet *o)
 {
     struct pipe *p = pipe_of(o);
     let_go(p);
+    p->finished = loop_now(p->all->loop);
     if (!p->ship.chunk)
         doom(p);
 }
@@ -119,6 +121,17 @@ void pipes_init(struct pipes *all, struct loop *l)
     all->loop = l;
     list_init(&all->open);
     list_init(&all->doomed);
+}
+
+void pipes_tick(struct pipes *all, Msec now, Msec patience)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &all->open)
+    {
+        struct pipe *p = CONTAINER_OF(node, struct pipe, node);
+        if (p->finished && now - p->finished >= patience)
+            doom(p);
+    }
 }
 
 static void pipe_free(struct pipe *p)

@@ -16,6 +16,8 @@ struct pipes {
 };
 
 void pipes_init(struct pipes *p, struct loop *l);
+/* An answer that is complete must be read within `patience`. */
+void pipes_tick(struct pipes *p, Msec now, Msec patience);
 /* At the end of the turn: owners hear that their browser went, and what is over is freed. */
 void pipes_reap(struct pipes *p);
 bool pipes_are_idle(const struct pipes *p);

@@ -81,6 +81,7 @@ static void on_tick(void *owner)
     link_tick(w->link, now);
     roster_tick(w->roster, now);
     opening_tick(w, now);
+    pipes_tick(&w->pipes, now, w->options->slow_timeout);
     if (w->conns)
         conns_tick(w->conns, now);
     if (w->handover)

@@ -130,6 +130,25 @@ static struct chunk *chunk_of(size_t size)
     return chunk_take(&b);
 }
 
+static void a_pipe_that_nobody_reads_ends(void **state)
+{
+    (void)state;
+    struct scene s;
+    begin(&s);
+    struct chunk *big = chunk_of(4 * 1024 * 1024);
+    assert_false(s.outlet->ops->write(s.outlet, big));
+    chunk_unref(big);
+    s.outlet->ops->finish(s.outlet);
+    Msec now = loop_now(s.loop);
+    pipes_tick(&s.pipes, now + 999, 1000);
+    assert_false(pipes_are_idle(&s.pipes));
+    pipes_tick(&s.pipes, now + 1000, 1000);
+    assert_true(pipes_are_idle(&s.pipes));
+    assert_false(s.reader.is_gone);
+    end(&s);
+    close(s.far);
+}
+
 static void a_pipe_tells_when_there_is_room_again(void **state)
 {
     (void)state;
@@ -188,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_web_server_says_that_it_is_cgi),
         cmocka_unit_test(the_body_is_as_long_as_said),
         cmocka_unit_test(a_handover_has_bounded_lengths),
+        cmocka_unit_test(a_pipe_that_nobody_reads_ends),
         cmocka_unit_test(a_pipe_tells_when_there_is_room_again),
         cmocka_unit_test(a_reader_that_left_is_told),
         cmocka_unit_test(a_reader_that_only_says_nothing_stays),
