@@ -8,6 +8,8 @@
 
 enum {
     LOOK_AT = 8192,         /* events, for one slice of a wide scope */
+    VERY_MANY = 1024,       /* channels */
+    SHORT = 4,              /* a range of fewer events than so many for each of them */
     LOOK_AT_FIND = 65536,   /* and to find where to begin in it */
     LAST_MOST = 1000 * 1000 /* the most that `last` may ask for */
 };
@@ -128,6 +130,13 @@ static void tell_missing(struct slice *s)
     }
 }
 
+/* To walk through a short range costs less than to look into each of very many channels. */
+static bool is_short(const struct slice *s)
+{
+    size_t n = s->scope.row_count;
+    return n > VERY_MANY && (s->range.upto - s->range.after) / n < SHORT;
+}
+
 void reader_read(struct reader *reader, struct reading *r)
 {
     assert(r->limit > 0);
@@ -146,7 +155,7 @@ void reader_read(struct reader *reader, struct reading *r)
     if (s.range.upto < s.range.after)
         s.range.upto = s.range.after;
     tell_missing(&s);
-    if (s.scope.is_wide)
+    if (s.scope.is_wide || is_short(&s))
         read_all(&s);
     else
         read_channels(&s);

@@ -329,6 +329,27 @@ static void two_hundred_channels_are_merged(void **state)
     free(names);
 }
 
+static void a_short_range_of_very_many_channels_is_walked_through(void **state)
+{
+    struct fixture *f = *state;
+    put_many(f, "c", 2000, 6000);
+    char *names = names_of("c", 1500);
+    struct reading r = reading_of(names);
+    r.after = 2000;
+    assert_int_equal(read_all(f, &r), 2 * 1500);
+    r.after = 2000;
+    fixture_read(f, &r);
+    assert_int_equal(r.n, 512);
+    for (size_t i = 0; i < r.n; i++)
+        assert_int_equal(r.events[i]->id.at, 2001 + i);
+    reading_fini(&r);
+    r.after = 0;
+    r.descending = true;
+    assert_int_equal(read_all(f, &r), 3 * 1500);
+    free(r.channels);
+    free(names);
+}
+
 static void a_pattern_of_too_many_channels_looks_at_all(void **state)
 {
     struct fixture *f = *state;
@@ -371,6 +392,7 @@ int main(void)
         ONE(floors_are_told),
         ONE(a_forgotten_channel_is_missing),
         ONE(two_hundred_channels_are_merged),
+        ONE(a_short_range_of_very_many_channels_is_walked_through),
         ONE(a_pattern_of_too_many_channels_looks_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
