@@ -47,7 +47,7 @@ struct stream {
     Cursor opened; /* where it began */
     Msec made, connected, written, full_since;
     Msec hold_until; /* of a held start that was greeted */
-    uint64_t mark;   /* its audience's bytes when it was live last */
+    uint64_t mark;   /* its audience's bytes when it was live, or became full, last */
     struct rights rights;
     Str client, user, requested, address; /* in the same memory */
     uint32_t part_count;

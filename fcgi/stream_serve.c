@@ -49,6 +49,7 @@ bool stream_wrote(struct stream *s, bool has_room)
     s->is_full = true;
     s->full_since = s->roster->now;
     stream_leave_live(s, s->roster->flushed);
+    s->mark = s->audience ? s->audience->bytes : 0;
     return false;
 }
 
@@ -145,11 +146,12 @@ bool stream_wants(const struct stream *s, const struct event *e, bool late)
     return false;
 }
 
+/* Only while it takes nothing: one that reads on through a long replay gets there. */
 static bool lags_too_far(const struct stream *s)
 {
     const struct options *o = s->roster->options;
     uint64_t most = o->max_lag > 2 * o->max_event ? o->max_lag : 2 * o->max_event;
-    return s->audience && s->state == STREAM_BEHIND && s->audience->bytes - s->mark > most;
+    return s->is_full && s->audience && s->audience->bytes - s->mark > most;
 }
 
 static void beat(struct stream *s)
