@@ -1,8 +1,8 @@
 #include "history.h"
 
-#include "moment.h"
 #include "poll.h"
 #include "render.h"
+#include "wire/moment.h"
 #include "wire/refusal.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 #include "opening.h"
 
-#include "moment.h"
 #include "poll.h"
 #include "sse.h"
 #include "wait.h"
+#include "wire/moment.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
 
@@ -183,7 +183,7 @@ static void answer_head(struct visit *v, struct answer a)
 
 void opening_stream(struct visit *v)
 {
-    struct opening o;
+    struct opening o = {0};
     struct fault why = {0};
     struct buf head;
     if (!read_visit(&o, v, &why)) {
@@ -253,7 +253,7 @@ static void hold(struct visit *v)
 
 void opening_poll(struct visit *v)
 {
-    struct opening o;
+    struct opening o = {0};
     struct fault why = {0};
     if (!read_visit(&o, v, &why)) {
         visit_refuse(v, &why);

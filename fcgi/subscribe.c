@@ -1,8 +1,8 @@
 #include "subscribe.h"
 
 #include "media.h"
-#include "moment.h"
 #include "render.h"
+#include "wire/moment.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
 

@@ -1,5 +1,5 @@
 #include "channels.h"
-#include "moment.h"
+#include "wire/moment.h"
 #include "query.h"
 #include "wire/message.h"
 #include "wire/refusal.h"

@@ -1,4 +1,4 @@
-#include "moment.h"
+#include "wire/moment.h"
 
 #include "wire/refusal.h"
 
