@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 enum { PIECE = 16 * 1024 };
-extern char **environ;
 
 bool cgi_is_asked(void)
 {

@@ -207,13 +207,13 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
 void route(struct visit *v)
 {
     struct fault why = {0};
-    const struct route *r;
+    const struct route *r = NULL;
     Str query = STR_NONE;
     Str method = request_var(v->request, "REQUEST_METHOD");
     v->cors =
         cors_judge(str_of(v->worker->options->origins), request_var(v->request, "HTTP_ORIGIN"));
     v->is_head = str_eq(method, STR("HEAD"));
-    if (!find(v, &query, &r, &why))
+    if (!find(v, &query, &r, &why) || !r)
         visit_refuse(v, &why);
     else if (str_eq(method, STR("OPTIONS")))
         answer_options(v, r);

@@ -185,7 +185,7 @@ static bool form_has_one_target(const struct query *q, struct fault *why)
 static bool read_targets(struct draft *d, const Json *object, struct fault *why)
 {
     const Json *users = member(object, "users");
-    Str user = STR_NONE, name = STR_NONE;
+    Str user = STR_NONE, name;
     d->is_plural = member(object, "channels") || users;
     if (!channels_add_json(&d->channels, member(object, "channel"), false, "channel", why) ||
         !channels_add_json(&d->channels, member(object, "channels"), true, "channels", why) ||

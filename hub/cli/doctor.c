@@ -85,7 +85,7 @@ static bool read_mount(const char *url, char mount[MOUNT_MAX])
     if (mount[len - 1] == '/')
         mount[len - 1] = '\0';
     if (!strchr(mount + (host - url), '/'))
-        strcat(mount, DEFAULT_MOUNT);
+        snprintf(mount + strlen(mount), sizeof DEFAULT_MOUNT, "%s", DEFAULT_MOUNT);
     return true;
 }
 

@@ -103,6 +103,7 @@ static size_t column_width(const struct table *t, size_t column)
 
 void table_print(const struct table *t, FILE *out)
 {
+    assert(t->columns > 0);
     size_t *widths = must_alloc(t->columns * sizeof *widths);
     for (size_t i = 0; i < t->columns; i++)
         widths[i] = column_width(t, i);

@@ -184,7 +184,8 @@ int main(int argc, char **argv)
         return 64;
     }
     static struct run run;
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2]))};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10))};
     struct rlimit files;
     uint64_t seconds = argc > 6 ? strtoull(argv[6], NULL, 10) : 120;
     if (inet_pton(AF_INET, argv[1], &to.sin_addr) != 1)

@@ -37,7 +37,7 @@ def test_a_plain_request_by_hand(worker):
 
 def test_one_byte_at_a_time(worker):
     with fastcgi.connect(worker) as peer:
-        for byte in get("/events/ready"):
+        for byte in get("/events/health"):
             peer.sendall(bytes([byte]))
         assert b"Content-Type: application/json" in fastcgi.answer(peer)
 

@@ -104,7 +104,7 @@ static void one_that_ended_and_began_again_is_covered_from_its_new_join(void **s
         pass(d, 1000);
     }
     assert_non_null(worker_said(d, VERB_LEAVE));
-    b = opened_at(d, want("room:1"), 110, 101);
+    (void)opened_at(d, want("room:1"), 110, 101);
     struct msg_fetch f = next_fetch(d);
     assert_int_equal(f.after.at, 101);
     assert_int_equal(f.upto, 110);

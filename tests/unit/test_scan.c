@@ -194,7 +194,7 @@ static void management_is_answered(void **state)
 {
     (void)state;
     struct talk t;
-    struct record r;
+    struct record r = {0};
     begin(&t);
     record_put(&t.bytes, RECORD_GET_VALUES, 0,
                STR("\x0e\x00"

@@ -273,7 +273,7 @@ static void heartbeats_carry_an_id_only_when_all_is_written(void **state)
     struct browser *b = browser_open(d, &q);
     pass(d, 15000);
     assert_string_equal(browser_got(b), ":\n");
-    for (const struct said *s; (s = worker_said(d, VERB_OPEN));)
+    while (worker_said(d, VERB_OPEN))
         d->said_read = d->said_len;
     struct msg_open m = {0};
     for (size_t i = 0; i < d->said_len; i++)
