@@ -1,5 +1,5 @@
-/* moment -- a point in time as requests and people write it: -300 (seconds before now), unix seconds, or
- * RFC 3339. Pure. */
+/* moment -- a point in time as requests and people write it: -300 (seconds before now), unix
+ * seconds, or RFC 3339. Pure. */
 #ifndef BELFRY_MOMENT_H
 #define BELFRY_MOMENT_H
 

@@ -1,7 +1,7 @@
 #include "channels.h"
-#include "wire/moment.h"
 #include "query.h"
 #include "wire/message.h"
+#include "wire/moment.h"
 #include "wire/refusal.h"
 
 #include <setjmp.h>
