@@ -67,14 +67,6 @@ static void gather(struct opening *o, const struct client *c, Str asked)
     client_put_names(c, &o->names);
 }
 
-static bool subscribe_all(struct hub *h, struct peer *p, Str names, struct fault *why)
-{
-    for (Str name; list_next(&names, &name);)
-        if (!peer_subscribe(h, p, name))
-            return fail(why, REFUSE_LIMIT, "channels: too many subscriptions on this link");
-    return true;
-}
-
 /* Ephemeral events between this poll and the one before it, addressed to this client alone. */
 static void send_fleeting(struct hub *h, struct peer *p, const struct opening *o)
 {
@@ -159,7 +151,7 @@ bool arrival_on_message(struct hub *h, struct peer *p, Str body)
     struct opening *o = opening_new(p, &m, c, known);
     struct claim *claim = client_claim(h, c, p);
     *(m.poll ? &claim->polls : &claim->streams) += 1;
-    if (!subscribe_all(h, p, buf_str(&o->names), &why)) {
+    if (!peer_subscribe_all(h, p, buf_str(&o->names), &why)) {
         client_close(h, c, p, m.poll);
         refuse(h, p, m.ref, &why);
         opening_free(o);

@@ -129,9 +129,12 @@ static void carry_on(struct hub *h, struct change *c, const struct finding *f)
         change_here(h, c, client);
         return;
     }
-    Str rest = buf_str(&c->add);
-    for (Str name; list_next(&rest, &name);)
-        (void)peer_subscribe(h, p, name);
+    struct fault why;
+    if (!peer_subscribe_all(h, p, buf_str(&c->add), &why)) {
+        refuse(h, c->asker, c->asked_ref, why.code, why.text);
+        change_free(c);
+        return;
+    }
     c->ref = ++h->next_ref;
     c->carrier = p->link;
     c->until = h->now.mono + PATIENCE_MS;

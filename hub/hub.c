@@ -94,18 +94,24 @@ void hub_complain(struct hub *h, const char *what, Str peer, const char *detail)
              kn("so_far", h->counters[COUNT_GARBAGE]));
 }
 
+/* Totals only rise, and never above what was sent. */
+static uint64_t within(uint64_t before, uint64_t said, uint64_t most)
+{
+    uint64_t now = said < most ? said : most;
+    return now > before ? now : before;
+}
+
 static bool on_pulse(struct hub *h, struct peer *p, Str body)
 {
     struct msg_pulse m;
-    if (!msg_pulse_unpack(body, &m) || m.bytes > p->sent_bytes || m.messages > p->sent_messages)
+    if (!msg_pulse_unpack(body, &m))
         return false;
-    if (m.bytes > p->done_bytes)
-        p->done_bytes = m.bytes;
-    if (m.messages > p->done_messages)
-        p->done_messages = m.messages;
+    bool is_possible = m.bytes <= p->sent_bytes && m.messages <= p->sent_messages;
+    p->done_bytes = within(p->done_bytes, m.bytes, p->sent_bytes);
+    p->done_messages = within(p->done_messages, m.messages, p->sent_messages);
     figures_take(&p->figures, m.counters);
     fetches_send(h, p);
-    return true;
+    return is_possible;
 }
 
 static bool on_query(struct hub *h, struct peer *p, Str body)

@@ -198,6 +198,15 @@ bool peer_subscribe(struct hub *h, struct peer *p, Str name)
     return true;
 }
 
+bool peer_subscribe_all(struct hub *h, struct peer *p, Str names, struct fault *why)
+{
+    for (Str name; list_next(&names, &name);)
+        if (!peer_subscribe(h, p, name))
+            return fail(why, REFUSE_LIMIT, "channels: a link has at most %d subscriptions",
+                        MAX_SUBSCRIPTIONS);
+    return true;
+}
+
 void peer_unsubscribe(struct hub *h, struct peer *p, Str name)
 {
     struct sub *s = map_del(&p->subs, name);

@@ -73,6 +73,8 @@ void peer_make_lag(struct hub *h, struct peer *p, Position through);
 
 /* Valid names and patterns only. False: it has too many. */
 bool peer_subscribe(struct hub *h, struct peer *p, Str name);
+/* A list of names; the fault is LIMIT. */
+bool peer_subscribe_all(struct hub *h, struct peer *p, Str names, struct fault *why);
 void peer_unsubscribe(struct hub *h, struct peer *p, Str name);
 bool peer_wants(const struct hub *h, const struct peer *p, Str channel);
 
