@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -200,6 +201,7 @@ class World:
         self.options.update(options)
 
     def write_config(self):
+        """The options as a file. Put in place whole: a program that starts may be reading it."""
         where = option_sections()
         lines = []
         for name, value in sorted(self.options.items(), key=lambda item: where[item[0]]):
@@ -207,8 +209,10 @@ class World:
         for pattern, values in self.channels.items():
             lines.append("[channel %s]" % pattern)
             lines += ["%s = %s" % item for item in values.items()]
-        with open(self.config, "w", encoding="utf-8") as config:
+        fresh = "%s.%d" % (self.config, threading.get_ident())
+        with open(fresh, "w", encoding="utf-8") as config:
             config.write("\n".join(lines) + "\n")
+        os.rename(fresh, self.config)
         return self.config
 
     def program(self, name, *args, **more):
