@@ -85,29 +85,8 @@ $(PAGES): $(BUILD)/pages
 	@mkdir -p $(@D)
 	$(BUILD)/pages $(@F) >$@
 
-# A test is linked with the parts whose headers it includes, itself or through a helper beside it.
-part    = $(if $(filter base/%,$(1)),,$(if $(filter wire/%,$(1)),wire,$(if $(filter cli/%,$(1)),cli,\
-          $(if $(wildcard hub/$(1)),hub,$(if $(wildcard fcgi/$(1)),fcgi,$(call helper,$(notdir $(1))))))))
-helper  = $(if $(wildcard tests/unit/$(1)),test $(call parts,$(wildcard tests/unit/$(1:.h=.[hc]))))
-parts   = $(sort base wire $(foreach h,$(filter-out $(notdir $(1:.c=.h)),$(shell sed -n \
-          's/^\#include "\([^"]*\)".*/\1/p' $(1))),$(call part,$(h))))
-define test
-$(1): $(1).o $$(call lib,$$(call parts,$(patsubst $(BUILD)/%,%.c,$(1))))
-endef
-$(foreach t,$(UNIT) $(FUZZ),$(eval $(call test,$(t))))
-$(UNIT):
-	$(link) $(LDLIBS) $(shell pkg-config --libs cmocka)
-# Without libFuzzer a target only replays what it is given.
-ENGINE ?= $(BUILD)/tests/fuzz/replay.o
-$(FUZZ): $(ENGINE)
-	$(link) $(LDLIBS)
+include tests/rules.mk
 
-check: unit replay house ## unit tests, fuzz seeds, and the checks that need no server
-unit: $(UNIT) ## unit tests
-	@failed=; for t in $(UNIT); do echo "== $$t"; $$t || failed="$$failed $$t"; done; \
-	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
-replay: $(FUZZ) ## what the fuzzers have found and begin with
-	@for t in $(FUZZ); do echo "== $$t"; $$t tests/fuzz/seeds/$${t##*/fuzz_} || exit 1; done
 house: $(PAGES) $(BUILD)/pages ## the rules of the house: libraries, sizes, pages, sample, units
 	tests/lint/one-library
 	tests/lint/sizes
@@ -122,24 +101,6 @@ lint: house $(SOURCES:%.c=%.tidy) ## clang-format, clang-tidy, shellcheck, and t
 	@clang-tidy --quiet $< -- $(CPPFLAGS) -std=c17
 format: ## formats the C sources
 	clang-format -i $(SOURCES)
-
-again = $(MAKE) CI= BUILD=build/$@
-asan: ## everything under address and undefined-behaviour sanitizers, and its tests
-	$(again) SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all unit replay
-tsan: ## everything under the thread sanitizer, and its tests
-	$(again) SANITIZE=-fsanitize=thread all unit
-analyze: ## gcc -fanalyzer
-	$(again) SANITIZE='-fanalyzer -O1' $(PROGRAMS:$(BUILD)/%=build/$@/%)
-fuzz: ## libFuzzer programs in build/fuzz/tests/fuzz (clang)
-	$(again) CC=$(CLANG) ENGINE= LDFLAGS=-fsanitize=fuzzer \
-	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined' $(FUZZ:$(BUILD)/%=build/$@/%)
-cover: ## lines that the unit tests and seeds reach
-	$(again) SANITIZE='--coverage -O0' unit replay
-	@tests/lint/coverage build/$@
-bench: all $(BUILD)/tests/bench/readers ## measures latency and scale behind real web servers
-	BUILD=$(BUILD) tests/bench/run
-$(BUILD)/tests/bench/readers: $(BUILD)/tests/bench/readers.o
-	$(link)
 
 install: all ## DESTDIR, PREFIX (/usr/local), CONFDIR (/etc/belfry)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,sbin bin share/man/man1 share/man/man5 \
@@ -159,8 +120,8 @@ install: all ## DESTDIR, PREFIX (/usr/local), CONFDIR (/etc/belfry)
 clean: ## removes build/
 	rm -rf build
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t16
+	@grep -hE '^[a-z-]+:.*## ' Makefile tests/rules.mk | sed -E 's/:.*## /\t/' | expand -t16
 
-.PHONY: all check unit replay house lint format asan tsan analyze fuzz cover bench install clean help
+.PHONY: all house lint format install clean help
 .DELETE_ON_ERROR:
 -include $(patsubst %.c,$(BUILD)/%.d,$(SOURCES) scripts/pages.c)
