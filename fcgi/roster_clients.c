@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "link.h"
 #include "render.h"
+#include "wire/names.h"
 #include "wire/refusal.h"
 
 enum { LIST_MAX = 16 * 1024 * 1024, PIECE = 64 * 1024 };
@@ -68,9 +69,12 @@ static bool may_change(const struct stream *s, const struct msg_add *m, struct f
         return fail(why, REFUSE_LIMIT, "channel: %zu on one stream, max_channels_stream is %llu",
                     count, (unsigned long long)o->max_channels_stream);
     Str names = m->add;
-    for (Str name; list_next(&names, &name);)
+    for (Str name; list_next(&names, &name);) {
+        if (!pattern_is_valid(name, "channel", why))
+            return false;
         if (!may(&s->rights, MAY_SUBSCRIBE, name))
             return fail(why, REFUSE_FORBIDDEN, "channel: '%.*s' is not granted", FMT(name));
+    }
     return true;
 }
 

@@ -180,7 +180,7 @@ static void on_opened(void *owner, Str body, const struct fault *why)
     s->ask = NULL;
     bool is_whole = !why && msg_opened_unpack(body, &m);
     bool is_over = s->state != STREAM_OPENING;
-    if (is_whole && m.code == REFUSE_NOT) {
+    if (is_whole && m.code == REFUSE_NOT && m.client.len) {
         roster_advance(s->roster, m.join);
         join_parts(s, &m);
         if (is_over)
@@ -188,7 +188,7 @@ static void on_opened(void *owner, Str body, const struct fault *why)
         else
             begin(s, &m);
     } else if (!is_over) {
-        stream_bye(s, why_refused(is_whole ? m.code : REFUSE_INTERNAL));
+        stream_bye(s, why_refused(is_whole && m.code ? m.code : REFUSE_INTERNAL));
     }
     if (s->state == STREAM_GONE && !list_is_linked(&s->leaving))
         list_append(&s->roster->gone, &s->leaving);

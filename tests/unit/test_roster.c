@@ -188,6 +188,34 @@ static void what_is_not_granted_changes_nothing(void **state)
     assert_int_equal(add(d, client_of(b), "room:2", "", other).code, REFUSE_FORBIDDEN);
 }
 
+static void an_added_channel_without_a_name_is_refused(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = browser_live(d, "room:1", 100);
+    struct buf list, body;
+    struct msg_added answer;
+    buf_init(&list, 100);
+    buf_init(&body, 1000);
+    list_put(&list, STR_NONE);
+    msg_add_pack(&body, &(struct msg_add){.client = client_of(b), .add = buf_str(&list)});
+    hub_says(d, VERB_ADD, &body);
+    const struct said *s = worker_said(d, VERB_ADDED);
+    assert_true(s && msg_added_unpack(buf_str(&s->body), &answer));
+    assert_int_equal(answer.code, REFUSE_WRONG_FIELD);
+    buf_fini(&list);
+    buf_fini(&body);
+}
+
+static void an_opening_without_a_client_ends_the_stream(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("room:1");
+    struct browser *b = browser_open(d, &q);
+    HUB_SAYS(d, OPENED, opened, .ref = next_open(d).ref, .join = at(100), .from = at(100));
+    turn(d);
+    assert_true(b->is_finished);
+}
+
 static void a_channel_that_is_there_costs_nothing(void **state)
 {
     struct desk *d = *state;
@@ -407,6 +435,8 @@ int main(void)
         T(an_added_channel_begins_at_the_present),
         T(one_that_begins_below_is_caught_up_without_ids),
         T(what_is_not_granted_changes_nothing),
+        T(an_added_channel_without_a_name_is_refused),
+        T(an_opening_without_a_client_ends_the_stream),
         T(a_channel_that_is_there_costs_nothing),
         T(a_stream_that_ends_may_still_be_changed),
         T(a_held_start_waits_for_its_channels),
