@@ -1,64 +1,14 @@
 /* A conversation with the hub's engine: records of a byte (two bits whose, six bits what), a length
- * (u16, big end first) and a body. The journal is a queue that gives positions, and forgets. */
+ * (u16, big end first) and a body. */
 #include "base/log.h"
 #include "engine.h"
+#include "tests/fuzz/queue.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { TURN = 58, INTAKE, PUBLISH, ADMIN, TICK, GONE }; /* below: a verb */
-
-struct queue {
-    struct journal j;
-    struct op *first, **end;
-    Position head;
-};
-
-static void submit(struct journal *j, struct op *op)
-{
-    struct queue *q = (struct queue *)(void *)j;
-    op->next = NULL;
-    *q->end = op;
-    q->end = &op->next;
-}
-
-static void flush(struct journal *j)
-{
-    (void)j;
-}
-
-static void append(struct queue *q, struct append *a)
-{
-    for (size_t i = 0; i < a->send_count; i++) {
-        struct append_send *s = &a->sends[i];
-        s->epoch = s->n ? 1 : 0;
-        s->at = s->n ? q->head + 1 : 0;
-        for (size_t k = s->first; k < s->first + s->n; k++)
-            a->events[k]->id = (Cursor){1, ++q->head};
-    }
-}
-
-static struct op *take(struct journal *j)
-{
-    struct queue *q = (struct queue *)(void *)j;
-    struct op *op = q->first;
-    if (!op)
-        return NULL;
-    q->first = op->next;
-    if (!q->first)
-        q->end = &q->first;
-    if (op->kind == OP_APPEND)
-        append(q, (struct append *)(void *)op);
-    if (op->kind == OP_READ)
-        ((struct reading *)(void *)op)->next = ((struct reading *)(void *)op)->upto;
-    if (op->kind == OP_BACKUP || op->kind == OP_CHECK)
-        op->why.code = REFUSE_INTERNAL;
-    return op;
-}
-
-static const struct journal_ops ops = {submit, flush, take, NULL, NULL, NULL};
 
 static bool on_send(void *ctx, Str peer, Str header, struct frame *body)
 {
@@ -82,7 +32,7 @@ static void on_tap(void *ctx, const struct event *e)
 static void turn(struct hub *h, struct queue *q, Now now)
 {
     (void)hub_turn(h, now);
-    for (struct op *op; (op = take(&q->j));)
+    for (struct op *op; (op = queue_take(&q->j));)
         hub_on_done(h, op, now);
 }
 
@@ -138,10 +88,10 @@ static void limit(struct options *o)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct options o;
-    struct queue q = {.j = {&ops}};
+    struct queue q;
     struct epoch epoch = {.name = 1, .first = 1};
     Now now = {1000000, 1000000};
-    q.end = &q.first;
+    queue_init(&q);
     log_init("fuzz", LOG_LEVEL_ERROR);
     limit(&o);
     struct hub *h = hub_new(&o, (struct hub_out){NULL, on_send, on_answer, on_tap});
@@ -156,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (!hub_is_stopped(h))
         turn(h, &q, now);
     hub_free(h);
+    queue_fini(&q);
     options_fini(&o);
     return 0;
 }
