@@ -85,7 +85,7 @@ $(PAGES): $(BUILD)/pages
 	@mkdir -p $(@D)
 	$(BUILD)/pages $(@F) >$@
 
-include tests/rules.mk
+include tests/rules.mk tests/fault/rules.mk
 
 house: $(PAGES) $(BUILD)/pages ## the rules of the house: libraries, sizes, pages, sample, units
 	tests/lint/one-library
