@@ -17,12 +17,21 @@ ENGINE ?= $(BUILD)/tests/fuzz/replay.o
 $(FUZZ): $(ENGINE)
 	$(link) $(LDLIBS)
 
-check: unit replay house ## unit tests, fuzz seeds, and the checks that need no server
+check: unit replay power house ## unit tests, fuzz seeds, and the checks that need no server
 unit: $(UNIT) ## unit tests
 	@failed=; for t in $(UNIT); do echo "== $$t"; $$t || failed="$$failed $$t"; done; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 replay: $(FUZZ) ## what the fuzzers have found and begin with
 	@for t in $(FUZZ); do echo "== $$t"; $$t tests/fuzz/seeds/$${t##*/fuzz_} || exit 1; done
+
+POWER    := $(BUILD)/tests/fault/power
+$(POWER): $(addprefix $(BUILD)/tests/,$(addprefix fault/,power.o power_log.o power_model.o \
+          power_disk.o) sim/dice.o) $(call lib,hub wire base)
+	$(link) $(LDLIBS)
+power: $(POWER) ## 200 power losses; and a disk that does not sync what it says is noticed
+	@$(POWER)
+	@for lie in wal database folder; do ! $(POWER) --images 100 --lie $$lie >$(POWER).log || \
+	    { echo "power: a disk that lies about $$lie is not noticed" >&2; exit 1; }; done
 
 # Once more, built in another way in a folder of its own.
 again = $(MAKE) CI= BUILD=$(BUILD)/$@
@@ -43,4 +52,4 @@ bench: all $(BUILD)/tests/bench/readers ## measures latency and scale behind rea
 $(BUILD)/tests/bench/readers: $(BUILD)/tests/bench/readers.o
 	$(link)
 
-.PHONY: check unit replay asan tsan analyze fuzz cover bench
+.PHONY: check unit replay power asan tsan analyze fuzz cover bench
