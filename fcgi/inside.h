@@ -7,6 +7,7 @@
 #define BELFRY_INSIDE_H
 
 #include "batch.h"
+#include "image.h"
 #include "page.h"
 #include "slice.h"
 #include "stream.h"
@@ -47,6 +48,7 @@ struct stream {
     Cursor opened; /* where it began */
     Msec made, connected, written, full_since;
     Msec hold_until; /* of a held start that was greeted */
+    uint64_t value;  /* with `start`: what was asked for */
     uint64_t mark;   /* its audience's bytes when it was live, or became full, last */
     struct rights rights;
     Str client, user, requested, address; /* in the same memory */
@@ -100,6 +102,10 @@ struct roster {
 /* roster.c */
 void roster_advance(struct roster *r, Cursor c);
 
+/* roster_clients.c */
+/* Packed clients that have no stream here, and are remembered. */
+void roster_put_gone(const struct roster *r, struct buf *list, Msec now);
+
 /* audience.c */
 struct audience *audience_enter(struct stream *s);
 void audience_leave(struct stream *s);
@@ -130,6 +136,11 @@ void stream_put_parts(const struct stream *s, struct buf *list);
 void stream_tick(struct stream *s);
 
 /* stream.c */
+/* One that is in the roster, and no more than that. */
+struct stream *stream_make(struct roster *r, const struct stream_request *q, struct sink *sink,
+                           Msec now);
+/* Asks the hub to open it. */
+void stream_ask(struct stream *s, const struct stream_request *q);
 void stream_end(struct stream *s); /* GONE, without a word */
 void stream_reap(struct stream *s);
 struct part *stream_find_part(const struct stream *s, Str name);
@@ -152,5 +163,8 @@ void replay_keep(struct stream *s, struct item *i);
 bool replay_is_waiting(const struct stream *s); /* for the hub */
 void replay_drop(struct stream *s); /* what was asked of the hub is of no use any more */
 void replay_free(struct stream *s);
+/* What of it goes into the stream's image (`gap`: the memory of one that is owed), and back. */
+void replay_put_image(const struct stream *s, struct image_stream *m, struct buf *gap);
+void replay_restore(struct stream *s, const struct image_stream *m);
 
 #endif

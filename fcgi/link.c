@@ -33,6 +33,7 @@ struct link {
     bool is_writable; /* the log takes publishes */
     bool is_stopping; /* the hub said so: it answers, but is asked nothing any more */
     bool is_leaving;
+    bool is_moved;         /* clients and subscriptions are another link's */
     struct fault rejected; /* code 0: it is not */
     uint64_t seq;          /* of the last message on this link */
     Msec now, wall;
@@ -109,8 +110,10 @@ static void say_hello(struct link *l)
     struct buf channels, clients;
     buf_init(&channels, LIST_MAX);
     buf_init(&clients, LIST_MAX);
-    roster_put_channels(l->roster, &channels);
-    roster_put_clients(l->roster, &clients, l->now);
+    if (!l->is_moved) {
+        roster_put_channels(l->roster, &channels);
+        roster_put_clients(l->roster, &clients, l->now);
+    }
     Str channels_left = buf_str(&channels), clients_left = buf_str(&clients);
     bool ok;
     do
@@ -202,12 +205,20 @@ bool link_is_asked(const struct link_request *r)
     return r->is_sent;
 }
 
-void link_tell(struct link *l, enum verb verb, struct buf *body)
+static void say(struct link *l, enum verb verb, struct buf *body)
 {
     if (l->state == STATE_UP)
         send(l, verb, body);
     else
         buf_fini(body);
+}
+
+void link_tell(struct link *l, enum verb verb, struct buf *body)
+{
+    if (l->is_moved) /* whom it would be about is another's */
+        buf_fini(body);
+    else
+        say(l, verb, body);
 }
 
 void link_on_connected(struct link *l, Msec now)
@@ -305,6 +316,8 @@ static bool on_add(struct link *l, Str body)
     struct msg_add m;
     if (!msg_add_unpack(body, &m))
         return false;
+    if (l->is_moved)
+        return true; /* the hub asks again where the client is now */
     struct buf channels, out;
     buf_init(&channels, LIST_MAX);
     buf_init(&out, LIST_MAX);
@@ -467,9 +480,18 @@ void link_goodbye(struct link *l)
     struct buf body;
     buf_init(&body, LIST_PIECE);
     msg_goodbye_pack(&body, &(struct msg_goodbye){0});
-    link_tell(l, VERB_GOODBYE, &body);
+    say(l, VERB_GOODBYE, &body);
     l->is_leaving = true;
     l->state = STATE_AWAY;
+}
+
+void link_move(struct link *l)
+{
+    struct buf body;
+    buf_init(&body, LIST_PIECE);
+    msg_moved_pack(&body, &(struct msg_moved){0});
+    say(l, VERB_MOVED, &body);
+    l->is_moved = true;
 }
 
 Str link_name(const struct link *l)

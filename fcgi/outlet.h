@@ -3,6 +3,7 @@
 #ifndef BELFRY_OUTLET_H
 #define BELFRY_OUTLET_H
 
+#include "base/clock.h"
 #include "chunk.h"
 
 #include <stdbool.h>
@@ -21,9 +22,17 @@ struct outlet_ops {
     void (*abort)(struct outlet *o);
 };
 
+/* What writes into an outlet, written down for another worker (image.def). */
+struct portrait {
+    struct buf stream, poll; /* packed; poll empty: there is none between */
+    Msec wait;
+};
+
 struct outlet_owner_ops {
     void (*on_writable)(void *owner);
     void (*on_gone)(void *owner); /* the browser left; the outlet is gone already */
+    /* NULL: a short answer, which another worker cannot go on with. */
+    void (*draw)(const void *owner, Msec now, struct portrait *p);
 };
 
 /* First member of what implements it. */

@@ -145,7 +145,23 @@ static void on_gone(void *owner)
         stream_close(p->sink.stream);
 }
 
-static const struct outlet_owner_ops owner_ops = {on_writable, on_gone};
+static void draw(const void *owner, Msec now, struct portrait *portrait)
+{
+    const struct poll *p = owner;
+    image_poll_pack(&portrait->poll, &(struct image_poll){
+                                         .head = buf_str(&p->head),
+                                         .events = buf_str(&p->events),
+                                         .gap = buf_str(&p->gap),
+                                         .client = buf_str(&p->client),
+                                         .at = p->at,
+                                         .more = p->more,
+                                         .count = (uint32_t)p->count,
+                                         .limit = (uint32_t)p->limit,
+                                     });
+    stream_put_image(p->sink.stream, now, &portrait->stream);
+}
+
+static const struct outlet_owner_ops owner_ops = {on_writable, on_gone, draw};
 
 struct sink *poll_new(struct outlet *o, Str head, uint32_t limit)
 {
@@ -161,4 +177,17 @@ struct sink *poll_new(struct outlet *o, Str head, uint32_t limit)
     buf_init(&p->client, ANSWER_MAX);
     buf_put(&p->head, head);
     return &p->sink;
+}
+
+struct sink *poll_restore(struct outlet *o, const struct image_poll *m)
+{
+    struct sink *s = poll_new(o, m->head, m->limit);
+    struct poll *p = poll_of(s);
+    buf_put(&p->events, m->events);
+    buf_put(&p->gap, m->gap);
+    buf_put(&p->client, m->client);
+    p->at = m->at;
+    p->more = m->more;
+    p->count = m->count;
+    return s;
 }

@@ -2,6 +2,7 @@
 #ifndef BELFRY_POLL_H
 #define BELFRY_POLL_H
 
+#include "image.h"
 #include "outlet.h"
 #include "sink.h"
 
@@ -9,5 +10,6 @@
 
 /* `head` precedes the document; `limit` is that of the stream's request. */
 struct sink *poll_new(struct outlet *o, Str head, uint32_t limit);
+struct sink *poll_restore(struct outlet *o, const struct image_poll *m);
 
 #endif

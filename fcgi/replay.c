@@ -91,6 +91,34 @@ static void write_kept(struct stream *s)
     stream_write_batch(s, false);
 }
 
+void replay_put_image(const struct stream *s, struct image_stream *m, struct buf *gap)
+{
+    const struct replay *p = s->replay;
+    if (!p)
+        return;
+    m->measured = p->is_measured;
+    m->late = p->is_late;
+    m->late_at = p->late_at;
+    m->told = buf_str(&p->told);
+    m->told_upto = p->told_upto;
+    if (p->owes_gap)
+        image_gap_pack(gap, &(struct image_gap){p->gap.requested, p->gap.oldest,
+                                                (uint8_t)p->gap.reason, p->gap.channels});
+}
+
+void replay_restore(struct stream *s, const struct image_stream *m)
+{
+    struct replay *p = replay_of(s);
+    struct image_gap g;
+    p->is_measured = m->measured;
+    p->is_late = m->late;
+    p->late_at = m->late_at;
+    buf_put(&p->told, m->told);
+    p->told_upto = m->told_upto;
+    if (m->gap.len && image_gap_unpack(m->gap, &g))
+        replay_owe_gap(s, &(struct gap){g.requested, g.oldest, g.reason, g.channels});
+}
+
 bool replay_is_waiting(const struct stream *s)
 {
     return s->replay && s->replay->waiter.slice;

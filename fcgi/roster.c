@@ -337,6 +337,20 @@ void roster_tick(struct roster *r, Msec now)
     buf_fini(&left);
 }
 
+void roster_abandon(struct roster *r)
+{
+    uint64_t closed = r->counts.closed;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->streams)
+    {
+        struct stream *s = CONTAINER_OF(node, struct stream, node);
+        s->aborts |= s->state != STREAM_GONE;
+        stream_end(s);
+    }
+    reap(r);
+    r->counts.closed = closed; /* they are open */
+}
+
 /* As many as are due so that the last one goes when the time is out. */
 bool roster_drain(struct roster *r, Msec now, Msec left)
 {

@@ -4,6 +4,7 @@
 #ifndef BELFRY_ROSTER_H
 #define BELFRY_ROSTER_H
 
+#include "image.h"
 #include "link.h"
 #include "wire/event.h"
 
@@ -23,6 +24,15 @@ void roster_tick(struct roster *r, Msec now);
 /* bye(drain) to every stream, spread so that `left` ms remain; true when none is left. */
 bool roster_drain(struct roster *r, Msec now, Msec left);
 size_t roster_streams(const struct roster *r);
+
+/* A successor is given the roster's image (packed `roster` of image.def), then each stream's
+ * (stream.h), after a flush and before anything else happens. */
+void roster_put_image(const struct roster *r, Msec now, struct buf *out);
+/* Of a new one, before anything came from the hub. */
+void roster_restore(struct roster *r, const struct image_roster *m, Msec now);
+/* They are the successor's now: all streams end here, their sinks are closed as they are, and the
+ * hub hears nothing of it (link_move says it). */
+void roster_abandon(struct roster *r);
 struct roster_counts {
     uint64_t opened, closed; /* streams and polls */
     uint64_t deliveries;     /* events written to streams */

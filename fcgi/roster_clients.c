@@ -42,13 +42,19 @@ static void put_client(const struct page *p, struct buf *list, Msec now)
     buf_fini(&item);
 }
 
+void roster_put_gone(const struct roster *r, struct buf *list, Msec now)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->pages.gone)
+    put_client(CONTAINER_OF(node, struct page, node), list, now);
+}
+
 void roster_put_clients(const struct roster *r, struct buf *list, Msec now)
 {
     struct list *node, *safe;
     LIST_EACH(node, safe, &r->pages.present)
     put_client(CONTAINER_OF(node, struct page, node), list, now);
-    LIST_EACH(node, safe, &r->pages.gone)
-    put_client(CONTAINER_OF(node, struct page, node), list, now);
+    roster_put_gone(r, list, now);
 }
 
 /* How many channels it will be on; one that it has already costs nothing. */

@@ -101,6 +101,8 @@ static void on_bye(struct sink *s, enum bye reason)
         buf_init(&b, TEXT_MAX);
         if (reason == BYE_LIMIT)
             put_retry(&b, RETRY_LIMIT_LEAST, RETRY_LIMIT_MOST);
+        else if (reason == BYE_DRAIN)
+            put_retry(&b, RETRY_LEAST, RETRY_MOST);
         buf_printf(&b, "event: bye\ndata: {\"reason\":\"%s\"}\n\n", bye_name(reason));
         put_out(s, &b);
         o = sse_of(s)->outlet; /* the write may have found that the browser went */
@@ -145,19 +147,31 @@ static void on_gone(void *owner)
         stream_close(e->sink.stream);
 }
 
-static const struct outlet_owner_ops owner_ops = {on_writable, on_gone};
+static void draw(const void *owner, Msec now, struct portrait *p)
+{
+    stream_put_image(((const struct sse *)owner)->sink.stream, now, &p->stream);
+}
 
-struct sink *sse_new(struct outlet *o, Str head, bool envelope)
+static const struct outlet_owner_ops owner_ops = {on_writable, on_gone, draw};
+
+struct sink *sse_restore(struct outlet *o, bool envelope, bool is_full)
 {
     struct sse *e = must_alloc(sizeof *e);
     e->sink.ops = envelope ? &envelope_ops : &plain_ops;
+    e->sink.is_full = is_full;
     e->outlet = o;
     o->owner_ops = &owner_ops;
     o->owner = e;
+    return &e->sink;
+}
+
+struct sink *sse_new(struct outlet *o, Str head, bool envelope)
+{
+    struct sink *s = sse_restore(o, envelope, false);
     struct buf b;
     buf_init(&b, TEXT_MAX);
     buf_put(&b, head);
     put_retry(&b, RETRY_LEAST, RETRY_MOST);
-    e->sink.is_full = !put_out(&e->sink, &b);
-    return &e->sink;
+    s->is_full = !put_out(s, &b);
+    return s;
 }

@@ -23,7 +23,8 @@ static Str keep(char **room, Str s)
 
 static struct stream *make(const struct stream_request *q)
 {
-    size_t texts = q->client.len + q->user.len + q->requested.len + q->address.len;
+    size_t texts =
+        q->client.len + q->user.len + q->requested.len + q->address.len + q->rights.for_all.len;
     struct stream *s = must_alloc(sizeof *s + texts);
     char *room = (char *)(s + 1);
     s->client = keep(&room, q->client);
@@ -32,6 +33,7 @@ static struct stream *make(const struct stream_request *q)
     s->address = keep(&room, q->address);
     s->rights = q->rights;
     s->rights.user = s->rights.user.len ? s->user : STR_NONE;
+    s->rights.for_all = keep(&room, q->rights.for_all);
     s->is_named = q->named;
     s->is_poll = q->poll;
     s->is_listed = q->listed;
@@ -40,11 +42,16 @@ static struct stream *make(const struct stream_request *q)
     s->left = !q->poll ? UINT32_MAX : q->limit ? q->limit : 1;
     s->left_bytes = q->poll ? POLL_BYTES : UINT32_MAX;
     s->at = q->at;
+    s->value = q->value;
     return s;
 }
 
-static void ask_hub(struct stream *s, const struct stream_request *q)
+void stream_ask(struct stream *s, const struct stream_request *q)
 {
+    Str names = q->channels;
+    for (Str name; list_next(&names, &name);)
+        if (!stream_find_part(s, name))
+            stream_add_part(s, name);
     struct msg_open m = {
         .client = s->client,
         .named = s->is_named,
@@ -64,7 +71,7 @@ static void ask_hub(struct stream *s, const struct stream_request *q)
     s->ask = link_ask(s->roster->link, VERB_OPEN, &body, LINK_ALWAYS, on_opened, s);
 }
 
-struct stream *stream_open(struct roster *r, const struct stream_request *q, struct sink *sink,
+struct stream *stream_make(struct roster *r, const struct stream_request *q, struct sink *sink,
                            Msec now)
 {
     struct stream *s = make(q);
@@ -75,16 +82,18 @@ struct stream *stream_open(struct roster *r, const struct stream_request *q, str
     sink->stream = s;
     list_append(&r->streams, &s->node);
     r->stream_count++;
+    return s;
+}
+
+struct stream *stream_open(struct roster *r, const struct stream_request *q, struct sink *sink,
+                           Msec now)
+{
+    struct stream *s = stream_make(r, q, sink, now);
     r->counts.opened++;
-    if (sink->is_gone) {
+    if (sink->is_gone)
         stream_end(s);
-        return s;
-    }
-    Str names = q->channels;
-    for (Str name; list_next(&names, &name);)
-        if (!stream_find_part(s, name))
-            stream_add_part(s, name);
-    ask_hub(s, q);
+    else
+        stream_ask(s, q);
     return s;
 }
 

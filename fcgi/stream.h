@@ -15,7 +15,7 @@ struct stream_request {
     bool named; /* from client= */
     bool poll;
     Str user;
-    struct rights rights; /* its strings must live as long as the stream: options' or interned */
+    struct rights rights;
     enum start start;
     Str requested;  /* the cursor as the browser wrote it; empty: none */
     Cursor at;      /* parsed; none with START_CURSOR: it could not be read */
@@ -41,5 +41,12 @@ void stream_bye(struct stream *s, enum bye reason);
 bool stream_is_behind(const struct stream *s);
 /* A poll whose time is out is answered with what there is. */
 void stream_answer_now(struct stream *s);
+
+/* Packed `stream` of image.def; one that ended has none. */
+void stream_put_image(const struct stream *s, Msec now, struct buf *out);
+/* Goes on where the image was taken, in a roster that was restored. The sink's maker knows from the
+ * image what it is; its is_full must be right. Nothing is written from within. */
+struct stream *stream_restore(struct roster *r, const struct image_stream *m, struct sink *sink,
+                              Msec now);
 
 #endif

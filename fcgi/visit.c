@@ -30,7 +30,7 @@ static void on_gone(void *owner)
     free_visit(v);
 }
 
-static const struct outlet_owner_ops owner_ops = {on_writable, on_gone};
+static const struct outlet_owner_ops owner_ops = {on_writable, on_gone, NULL};
 
 struct visit *visit_new(struct worker *w, struct request *r, struct outlet *o)
 {

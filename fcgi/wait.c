@@ -52,7 +52,14 @@ static void on_gone(void *owner)
     wait_free(w);
 }
 
-static const struct outlet_owner_ops owner_ops = {on_writable, on_gone};
+static void draw(const void *owner, Msec now, struct portrait *p)
+{
+    const struct wait *w = owner;
+    p->wait = w->node.key > now ? w->node.key - now : 0;
+    w->outlet.owner_ops->draw(w->outlet.owner, now, p);
+}
+
+static const struct outlet_owner_ops owner_ops = {on_writable, on_gone, draw};
 
 struct outlet *wait_new(struct worker *worker, struct outlet *inner)
 {

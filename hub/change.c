@@ -113,6 +113,19 @@ static void say_add(struct hub *h, struct peer *p, const struct change *c,
     peer_send(h, p, VERB_ADD, &body);
 }
 
+static void hand_to(struct hub *h, struct peer *p, struct change *c, const struct client *client)
+{
+    struct fault why;
+    if (!peer_subscribe_all(h, p, buf_str(&c->add), &why)) {
+        map_del(&h->changes.by_ref, key_of(&c->ref));
+        refuse(h, c->asker, c->asked_ref, why.code, why.text);
+        change_free(c);
+        return;
+    }
+    c->carrier = p->link;
+    say_add(h, p, c, client, peer_through(h, p));
+}
+
 /* Where it begins is known (or found in the log): on to whoever carries the client. */
 static void carry_on(struct hub *h, struct change *c, const struct finding *f)
 {
@@ -129,17 +142,10 @@ static void carry_on(struct hub *h, struct change *c, const struct finding *f)
         change_here(h, c, client);
         return;
     }
-    struct fault why;
-    if (!peer_subscribe_all(h, p, buf_str(&c->add), &why)) {
-        refuse(h, c->asker, c->asked_ref, why.code, why.text);
-        change_free(c);
-        return;
-    }
     c->ref = ++h->next_ref;
-    c->carrier = p->link;
     c->until = h->now.mono + PATIENCE_MS;
     map_put(&h->changes.by_ref, key_of(&c->ref), c);
-    say_add(h, p, c, client, join);
+    hand_to(h, p, c, client);
 }
 
 static void on_found(struct hub *h, struct op *op)
@@ -231,12 +237,23 @@ static void give_up(struct hub *h, struct change *c)
     change_free(c);
 }
 
+/* The link that was asked carries the client no more; another one may. */
+static void ask_again(struct hub *h, struct change *c)
+{
+    const struct client *client = client_find(h, str_of(c->client));
+    struct peer *p = client ? client_peer(client) : NULL;
+    if (p)
+        hand_to(h, p, c, client);
+    else
+        give_up(h, c);
+}
+
 void changes_leave(struct hub *h, uint64_t link)
 {
     struct change *c;
     for (size_t at = 0; (c = map_next(&h->changes.by_ref, &at));)
         if (c->carrier == link)
-            give_up(h, c);
+            ask_again(h, c);
 }
 
 void changes_expire(struct hub *h)

@@ -19,7 +19,7 @@ void changes_fini(struct hub *h);
 /* CHANGE, ADDED. False: malformed. */
 bool change_on_message(struct hub *h, struct peer *p, Str body);
 bool change_on_added(struct hub *h, struct peer *p, Str body);
-/* A link went: what it was asked will not be answered. */
+/* A link went, or its clients did: what it was asked is asked of whoever carries the client now. */
 void changes_leave(struct hub *h, uint64_t link);
 void changes_expire(struct hub *h);
 

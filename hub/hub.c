@@ -138,6 +138,17 @@ static bool on_goodbye(struct hub *h, struct peer *p, Str body)
     return true;
 }
 
+/* Whoever has them now said HELLO before. */
+static bool on_moved(struct hub *h, struct peer *p, Str body)
+{
+    (void)body;
+    log_info("moved", kz("peer", p->name), kn("channels", p->subs.len));
+    peer_unsubscribe_all(h, p);
+    clients_leave(h, p);
+    changes_leave(h, p->link);
+    return true;
+}
+
 static const struct {
     enum verb verb;
     bool (*on)(struct hub *h, struct peer *p, Str body);
@@ -147,7 +158,7 @@ static const struct {
     {VERB_FETCH, fetch_on_message},     {VERB_LEAVE, arrival_on_leave},
     {VERB_CHANGE, change_on_message},   {VERB_ADDED, change_on_added},
     {VERB_TOLD, asks_on_told},          {VERB_QUERY, on_query},
-    {VERB_GOODBYE, on_goodbye},
+    {VERB_GOODBYE, on_goodbye},         {VERB_MOVED, on_moved},
 };
 
 static void dispatch(struct hub *h, struct peer *p, int verb, Str body)

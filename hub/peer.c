@@ -110,13 +110,19 @@ void peer_go(struct hub *h, struct peer *p)
     list_append(&h->peers.gone, &p->lagging);
 }
 
-static void reap(struct hub *h, struct peer *p)
+void peer_unsubscribe_all(struct hub *h, struct peer *p)
 {
     struct sub *s;
     for (size_t at = 0; (s = map_next(&p->subs, &at));) {
         map_del(&p->subs, s->topic->name);
         topic_leave(&h->topics, s);
     }
+    p->patterns = 0;
+}
+
+static void reap(struct hub *h, struct peer *p)
+{
+    peer_unsubscribe_all(h, p);
     map_fini(&p->subs);
     clients_leave(h, p);
     changes_leave(h, p->link);

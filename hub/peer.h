@@ -76,6 +76,7 @@ bool peer_subscribe(struct hub *h, struct peer *p, Str name);
 /* A list of names; the fault is LIMIT. */
 bool peer_subscribe_all(struct hub *h, struct peer *p, Str names, struct fault *why);
 void peer_unsubscribe(struct hub *h, struct peer *p, Str name);
+void peer_unsubscribe_all(struct hub *h, struct peer *p);
 bool peer_wants(const struct hub *h, const struct peer *p, Str channel);
 
 /* Sends the next message of its sequence. peer_send takes the body's memory over. */

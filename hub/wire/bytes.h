@@ -1,5 +1,5 @@
 /* bytes -- the kinds of fields of message.def as they lie on the wire: big end first, a str after
- * its length. For message.c and event.c alone.
+ * its length. For message.c, event.c and image.c alone.
  *
  * put_x() writes whole or not at all. take_x() takes a field off `rest`: zero where nothing is left
  * (the sender knew fewer fields), false where it is cut short. */

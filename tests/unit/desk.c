@@ -244,6 +244,13 @@ struct browser *browser_poll(struct desk *d, struct stream_request q)
     return b;
 }
 
+struct browser *browser_move(struct desk *to, const struct browser *b)
+{
+    struct browser *moved = browser_new(to);
+    moved->is_full = b->is_full;
+    return moved;
+}
+
 void browser_unblock(struct browser *b)
 {
     b->is_full = false;

@@ -79,6 +79,8 @@ void hub_rows(struct desk *d, uint64_t ref, const char *channel, const Position 
 struct stream_request want(const char *channels);
 struct browser *browser_open(struct desk *d, const struct stream_request *q);
 struct browser *browser_poll(struct desk *d, struct stream_request q);
+/* The same browser, as far as it has read, on another desk; nobody writes to it yet. */
+struct browser *browser_move(struct desk *to, const struct browser *b);
 void browser_unblock(struct browser *b);
 /* What it got since the last call, NUL-terminated; head and `retry:` are dropped. */
 const char *browser_got(struct browser *b);

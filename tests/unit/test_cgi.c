@@ -80,7 +80,7 @@ static void on_gone(void *owner)
     ((struct reader *)owner)->is_gone = true;
 }
 
-static const struct outlet_owner_ops owner_ops = {on_writable, on_gone};
+static const struct outlet_owner_ops owner_ops = {on_writable, on_gone, NULL};
 
 struct scene {
     struct loop *loop;

@@ -115,6 +115,58 @@ static void a_worker_that_leaves_or_is_mute_answers_nothing(void **state)
     expect(b, "w2", "CHANGED hub_away at=0 ");
 }
 
+static void hello_with_ann(struct bench *b, const char *peer)
+{
+    struct buf item, clients;
+    buf_init(&item, 1000);
+    buf_init(&clients, 1000);
+    msg_client_pack(&item, &(struct msg_client){.client = STR(ANN), .streams = 1});
+    list_put(&clients, buf_str(&item));
+    hello_at(b, peer, CURSOR_NONE, "a", buf_str(&clients));
+    buf_fini(&item);
+    buf_fini(&clients);
+}
+
+/* As when a worker is replaced: the next one says HELLO with the clients, then the old one MOVED.
+ */
+static void what_was_asked_of_one_that_moved_is_asked_of_the_next(void **state)
+{
+    struct bench *b = *state;
+    struct buf nothing;
+    buf_init(&nothing, 10);
+    hello(b, "w1", 0, "");
+    hello(b, "w2", 0, "");
+    open_stream(b, "w1", ANN, "a");
+    change(b, "w2", "", "b", "");
+    expect(b, "w1",
+           "WELCOME from=0 | OPENED join=0 from=0 | ADD client-of-ann-00 join=0 from=0 +b -");
+    hello_with_ann(b, "w3");
+    say(b, "w1", VERB_MOVED, &nothing);
+    publish(b, "w2", "a", "x");
+    expect(b, "w3", "WELCOME from=0 | ADD client-of-ann-00 join=0 from=0 +b - | EVENT 1:a=x");
+    expect(b, "w1", "");
+    added(b, "w1", 0, "a,b");
+    expect(b, "w2", "WELCOME from=0 | PUBLISHED 1+1");
+    added(b, "w3", 0, "a,b");
+    expect(b, "w2", "CHANGED at=0 a,b");
+    hub_on_gone(b->hub, STR("w1"));
+    change(b, "w2", "", "c", "");
+    expect(b, "w3", "ADD client-of-ann-00 join=1 from=1 +c -");
+}
+
+static void one_that_dies_before_it_was_given_anything_leaves_it_to_the_old_one(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    open_stream(b, "w1", ANN, "a");
+    hello_with_ann(b, "w3");
+    change(b, "w1", "", "b", "");
+    expect(b, "w3", "WELCOME from=0 | ADD client-of-ann-00 join=0 from=0 +b -");
+    hub_on_gone(b->hub, STR("w3"));
+    expect(b, "w1",
+           "WELCOME from=0 | OPENED join=0 from=0 | ADD client-of-ann-00 join=0 from=0 +b -");
+}
+
 static void a_name_in_use_by_another_user_is_answered_with_a_fresh_one(void **state)
 {
     struct bench *b = *state;
@@ -218,6 +270,8 @@ int main(void)
         BENCH(what_was_added_is_remembered_until_it_expires),
         BENCH(a_change_is_for_the_same_user_alone),
         BENCH(a_worker_that_leaves_or_is_mute_answers_nothing),
+        BENCH(what_was_asked_of_one_that_moved_is_asked_of_the_next),
+        BENCH(one_that_dies_before_it_was_given_anything_leaves_it_to_the_old_one),
         BENCH(a_name_in_use_by_another_user_is_answered_with_a_fresh_one),
         BENCH(between_two_polls_the_hub_changes_the_client_itself),
         BENCH(a_poll_gets_the_ephemeral_events_since_the_last),

@@ -1,0 +1,261 @@
+/* A roster and its streams, written down for another worker and made again there. */
+#include "inside.h"
+
+#include "link.h"
+
+enum { LIST_MAX = 1024 * 1024 * 1024 };
+
+static uint64_t since(Msec then, Msec now)
+{
+    return now > then ? now - then : 0;
+}
+
+static Msec ago(uint64_t ms, Msec now)
+{
+    return now > ms ? now - ms : 0;
+}
+
+static uint8_t state_of(const struct stream *s)
+{
+    static const uint8_t states[] = {
+        [STREAM_OPENING] = IMAGE_OPENING,
+        [STREAM_BEHIND] = IMAGE_BEHIND,
+        [STREAM_LIVE] = IMAGE_LIVE,
+        [STREAM_PARTING] = IMAGE_PARTING,
+    };
+    return states[s->state];
+}
+
+static void put_parts(const struct stream *s, struct buf *list)
+{
+    struct buf item;
+    buf_init(&item, LIST_MAX);
+    for (size_t i = 0; i < s->part_count; i++) {
+        const struct part *p = &s->parts[i];
+        buf_clear(&item);
+        image_part_pack(&item,
+                        &(struct image_part){p->sub->name, p->from, p->is_added, p->is_late});
+        list_put(list, buf_str(&item));
+    }
+    buf_fini(&item);
+}
+
+static void put_rights(const struct rights *r, struct buf *out)
+{
+    image_rights_pack(
+        out, &(struct image_rights){(uint8_t)r->access, r->everything, r->user, r->for_all});
+}
+
+static void put_times(const struct stream *s, Msec now, struct image_stream *m)
+{
+    m->made = since(s->made, now);
+    m->connected = since(s->connected, now);
+    m->written = since(s->written, now);
+    m->full = s->is_full ? since(s->full_since, now) : 0;
+    if (list_is_linked(&s->held))
+        m->hold = s->hold_until > now ? s->hold_until - now : 1;
+}
+
+void stream_put_image(const struct stream *s, Msec now, struct buf *out)
+{
+    struct buf parts, rights, gap;
+    if (s->state == STREAM_GONE)
+        return;
+    buf_init(&parts, LIST_MAX);
+    buf_init(&rights, LIST_MAX);
+    buf_init(&gap, LIST_MAX);
+    put_parts(s, &parts);
+    put_rights(&s->rights, &rights);
+    struct image_stream m = {
+        .state = state_of(s),
+        .poll = s->is_poll,
+        .envelope = s->sink->ops->form == FORM_ENVELOPE,
+        .client = s->page ? s->page->name : s->client,
+        .named = s->is_named,
+        .known = s->page != NULL,
+        .user = s->user,
+        .rights = buf_str(&rights),
+        .start = s->start,
+        .at = stream_at(s),
+        .opened = s->opened,
+        .value = s->value,
+        .requested = s->requested,
+        .parts = buf_str(&parts),
+        .listed = s->is_listed,
+        .ping = s->ping,
+        .left = s->left,
+        .left_bytes = s->left_bytes,
+        .address = s->address,
+        .farewell = s->farewell,
+        .greeted = s->is_greeted,
+        .resumed = s->is_resumed,
+        .held = s->is_held,
+        .measured = true,
+    };
+    put_times(s, now, &m);
+    replay_put_image(s, &m, &gap);
+    m.gap = buf_str(&gap);
+    image_stream_pack(out, &m);
+    buf_fini(&parts);
+    buf_fini(&rights);
+    buf_fini(&gap);
+}
+
+static struct rights rights_of(Str packed)
+{
+    struct image_rights r;
+    if (!image_rights_unpack(packed, &r))
+        return (struct rights){0}; /* not in an image that was read: it is checked */
+    return (struct rights){(enum access)r.access, r.everything, r.user, r.for_all};
+}
+
+static struct stream_request request_of(const struct image_stream *m)
+{
+    return (struct stream_request){
+        .client = m->client,
+        .named = m->named,
+        .poll = m->poll,
+        .user = m->user,
+        .rights = rights_of(m->rights),
+        .start = (enum start)m->start,
+        .requested = m->requested,
+        .at = m->at,
+        .value = m->value,
+        .listed = m->listed,
+        .envelope = m->envelope,
+        .ping = m->ping,
+        .limit = m->left,
+        .address = m->address,
+    };
+}
+
+static void take_parts(struct stream *s, Str list)
+{
+    for (Str item; list_next(&list, &item);) {
+        struct image_part p;
+        if (!image_part_unpack(item, &p) || stream_find_part(s, p.channel))
+            continue;
+        struct part *part = stream_add_part(s, p.channel);
+        subscription_join(part->sub, s->roster->at);
+        part->from = p.from;
+        part->is_added = p.added;
+        part->is_late = p.late;
+    }
+}
+
+static void ask_again(struct stream *s, const struct image_stream *m, struct stream_request *q)
+{
+    struct buf names;
+    buf_init(&names, LIST_MAX);
+    Str list = m->parts;
+    for (Str item; list_next(&list, &item);) {
+        struct image_part p;
+        if (image_part_unpack(item, &p))
+            list_put(&names, p.channel);
+    }
+    q->channels = buf_str(&names);
+    stream_ask(s, q);
+    buf_fini(&names);
+}
+
+static void take_times(struct stream *s, const struct image_stream *m, Msec now)
+{
+    s->made = ago(m->made, now);
+    s->connected = ago(m->connected, now);
+    s->written = ago(m->written, now);
+    s->full_since = ago(m->full, now);
+}
+
+/* Where it was: live only if the roster is where the stream is. */
+static void take_place(struct stream *s, const struct image_stream *m, Msec now)
+{
+    struct roster *r = s->roster;
+    s->state = STREAM_BEHIND;
+    if (m->state == IMAGE_LIVE && m->at.at == r->flushed.at) {
+        stream_go_live(s);
+        return;
+    }
+    replay_restore(s, m);
+    if (m->hold) {
+        s->hold_until = now + m->hold;
+        list_append(&r->held, &s->held);
+    }
+    stream_wake(s);
+}
+
+static void take_farewell(struct stream *s, const struct image_stream *m)
+{
+    s->state = STREAM_PARTING;
+    s->farewell = m->farewell;
+    if (!s->is_full)
+        list_append(&s->roster->gone, &s->leaving);
+}
+
+struct stream *stream_restore(struct roster *r, const struct image_stream *m, struct sink *sink,
+                              Msec now)
+{
+    struct stream_request q = request_of(m);
+    struct stream *s = stream_make(r, &q, sink, now);
+    take_times(s, m, now);
+    s->left_bytes = m->left_bytes;
+    if (m->state == IMAGE_OPENING) {
+        ask_again(s, m, &q);
+        return s;
+    }
+    s->opened = m->opened;
+    s->is_greeted = m->greeted;
+    s->is_resumed = m->resumed;
+    s->is_held = m->held;
+    if (m->known) {
+        s->page = page_enter(&r->pages, s->client, s->user, s->is_named, s->is_poll);
+        list_append(&s->page->streams, &s->mates);
+        take_parts(s, m->parts);
+        audience_enter(s);
+    }
+    if (m->state == IMAGE_PARTING || !m->known)
+        take_farewell(s, m);
+    else
+        take_place(s, m, now);
+    return s;
+}
+
+void roster_put_image(const struct roster *r, Msec now, struct buf *out)
+{
+    struct buf channels, clients;
+    buf_init(&channels, LIST_MAX);
+    buf_init(&clients, LIST_MAX);
+    roster_put_channels(r, &channels);
+    roster_put_gone(r, &clients, now);
+    image_roster_pack(out, &(struct image_roster){r->at, buf_str(&channels), buf_str(&clients)});
+    buf_fini(&channels);
+    buf_fini(&clients);
+}
+
+/* What lingers with nobody on it goes on lingering. */
+static void take_channels(struct roster *r, Str list, Msec now)
+{
+    for (Str name; list_next(&list, &name);) {
+        struct subscription *sub = subscription_take(&r->subs, name);
+        subscription_join(sub, r->at);
+        subscription_release(&r->subs, sub, now);
+    }
+}
+
+static void take_clients(struct roster *r, Str list, Msec now)
+{
+    for (Str item; list_next(&list, &item);) {
+        struct msg_client m;
+        if (!msg_client_unpack(item, &m))
+            continue;
+        struct page *p = page_enter(&r->pages, m.client, m.user, true, false);
+        page_leave(&r->pages, p, false, m.parts, ago(m.gone, now));
+    }
+}
+
+void roster_restore(struct roster *r, const struct image_roster *m, Msec now)
+{
+    r->at = r->flushed = m->at;
+    r->now = now;
+    take_channels(r, m->channels, now);
+    take_clients(r, m->clients, now);
+}
