@@ -94,15 +94,18 @@ struct house {
 static void settle(struct house *h)
 {
     const struct journal_ops *ops = h->j->ops;
-    for (int idle = 0; idle < 2 && !ops->is_broken(h->j);) {
+    bool more = true;
+    while ((more || h->hub->ops) && !ops->is_broken(h->j)) {
         struct pollfd p = {ops->fd(h->j), POLLIN, 0};
-        bool more = hub_turn(h->hub, h->now);
-        ops->flush(h->j);
-        poll(&p, 1, h->hub->ops ? PATIENCE_MS : 0);
         struct op *op = ops->take(h->j);
-        idle = op || more || h->hub->ops ? 0 : idle + 1;
-        if (op)
+        if (!op && !more) {
+            int n = poll(&p, 1, PATIENCE_MS);
+            assert(n == 1 || ops->is_broken(h->j));
+        }
+        for (; op; op = ops->take(h->j))
             hub_on_done(h->hub, op, h->now);
+        more = hub_turn(h->hub, h->now);
+        ops->flush(h->j);
     }
 }
 
