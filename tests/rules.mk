@@ -24,6 +24,14 @@ unit: $(UNIT) ## unit tests
 replay: $(FUZZ) ## what the fuzzers have found and begin with
 	@for t in $(FUZZ); do echo "== $$t"; $$t tests/fuzz/seeds/$${t##*/fuzz_} || exit 1; done
 
+# One program: the simulated world, and who judges its histories.
+SIM      := $(wildcard tests/sim/*.c)
+CHECKER  := $(addprefix tests/fault/,history.c history_text.c check.c check_log.c check_reader.c)
+$(BUILD)/tests/sim/simulate: $(call obj,$(SIM) $(CHECKER)) $(call lib,hub fcgi wire base)
+	$(link) $(LDLIBS)
+sim: $(BUILD)/tests/sim/simulate ## a minute of simulated worlds
+	$< --seconds 60
+
 POWER    := $(BUILD)/tests/fault/power
 $(POWER): $(addprefix $(BUILD)/tests/,$(addprefix fault/,power.o power_log.o power_model.o \
           power_disk.o) sim/dice.o) $(call lib,hub wire base)
@@ -43,13 +51,18 @@ analyze: ## gcc -fanalyzer
 	$(again) SANITIZE='-fanalyzer -O1' $(PROGRAMS:$(BUILD)/%=$(BUILD)/$@/%)
 fuzz: ## libFuzzer programs in build/fuzz/tests/fuzz (clang)
 	$(again) CC=$(CLANG) ENGINE= LDFLAGS=-fsanitize=fuzzer \
-	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined' $(FUZZ:$(BUILD)/%=$(BUILD)/$@/%)
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' $(FUZZ:$(BUILD)/%=$(BUILD)/$@/%)
 cover: ## lines that the unit tests and seeds reach
 	$(again) SANITIZE='--coverage -O0' unit replay
 	@tests/lint/coverage $(BUILD)/$@
-bench: all $(BUILD)/tests/bench/readers ## measures latency and scale behind real web servers
-	BUILD=$(BUILD) tests/bench/run
-$(BUILD)/tests/bench/readers: $(BUILD)/tests/bench/readers.o
-	$(link)
+BENCH    := $(addprefix $(BUILD)/tests/bench/,readers publishers pipeline bare rows)
+bench: all $(BENCH) ## everything measured, beside its peers: half an hour; tests/bench/run --help
+	@bash -c '. scripts/lib && install_packages "$${bench_packages[@]}"'
+	BUILD=$(BUILD) tests/bench/run --write
+$(BUILD)/tests/bench/readers: $(addprefix $(BUILD)/tests/bench/,reader.o http.o)
+$(BUILD)/tests/bench/publishers: $(BUILD)/tests/bench/http.o
+$(BUILD)/tests/bench/pipeline: $(call lib,wire base)
+$(BENCH): %: %.o $(addprefix $(BUILD)/tests/bench/,histogram.o payload.o)
+	$(link) $(LDLIBS)
 
 .PHONY: check unit replay power asan tsan analyze fuzz cover bench

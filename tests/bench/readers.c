@@ -1,50 +1,41 @@
-/* readers -- thousands of SSE readers in one process, for tests of scale and for measuring.
+/* readers -- thousands of streams in one process, led by words on standard input.
  *
- *   readers HOST PORT PATH STREAMS EVENTS [SECONDS]
+ *   readers --port N --path PATH --streams N [--channels N] [--opened TEXT] [--burst N]
+ *           [--stall PERCENT] [--most N] [--ids] [--websocket]
  *
- * Opens STREAMS streams, prints `ready` when every one has got its `connected`, then reads until
- * each has got EVENTS events (or SECONDS have passed, 120 by default). The data of an event is
- * `NUMBER MICROSECONDS`: numbers must rise by one on each stream; microseconds are CLOCK_REALTIME
- * when it was published. Prints one line of JSON: what came, what was lost or doubled, latencies.
- * Exit 0: nothing lost, nothing doubled. */
-#include <arpa/inet.h>
+ * open          opens all that are closed, `burst` at a time, those that fail again; answers when
+ * done begin         forgets what came so far expect N SEC  answers when each has got N events, or
+ * none has got one for SEC seconds lap           answers at once; latencies begin again cut closes
+ * all; they go on from their last id with the next `open` wake          those that did not read
+ * (`stall`) read, and go on from their last id when closed quit Answers are lines of JSON. Events
+ * carry a payload (payload.h). */
+#include "reader.h"
+
 #include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define LINE      512
-#define LATENCIES 10000 /* histogram of 0.1 ms steps; what is above counts in the last */
-
-struct reader {
-    int fd;
-    bool connected, ended;
-    uint64_t got, last, doubled;
-    size_t len;
-    char line[LINE];
-};
+enum { LINE = 256, EVENTS = 1024, TRIES_A_STREAM = 20, WAIT_MS = 50 };
+enum goal { GOAL_NONE, GOAL_OPEN, GOAL_COUNT };
 
 struct run {
+    struct readers_plan plan;
+    struct readers_counts counts;
     struct reader *v;
-    size_t n, connected, complete, closed;
-    uint64_t wanted, events, lost, doubled, bytes;
-    uint64_t latency[LATENCIES + 1];
-    uint64_t first_us, last_us;
+    size_t n, burst, stall;
+    int ep;
+    enum goal goal;
+    size_t opening, open, next, tries, closed;
+    uint64_t wanted, patience_us, limit_us, goal_from, opened_us;
+    bool is_reopening, is_late, is_over;
+    size_t line_len;
+    char line[LINE];
 };
-
-static uint64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void die(const char *what)
 {
@@ -52,163 +43,313 @@ static void die(const char *what)
     exit(1);
 }
 
-static void open_reader(struct reader *r, size_t i, const struct sockaddr_in *to, char **argv)
+static void watch(struct run *run, size_t i, int how, uint32_t events)
 {
-    /* Each 10,000 from a loopback address of their own, so that ports do not run out. */
-    struct sockaddr_in from = {.sin_family = AF_INET,
-                               .sin_addr.s_addr = htonl(0x7f000002u + (uint32_t)(i / 10000))};
-    char request[1024];
-    int len = snprintf(request, sizeof request,
-                       "GET %s HTTP/1.1\r\nHost: %s:%s\r\nAccept: text/event-stream\r\n\r\n",
-                       argv[3], argv[1], argv[2]);
-    r->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (r->fd < 0)
-        die("socket");
-    if (bind(r->fd, (const struct sockaddr *)&from, sizeof from) ||
-        connect(r->fd, (const struct sockaddr *)to, sizeof *to))
-        die("connect");
-    if (write(r->fd, request, (size_t)len) != len)
-        die("write");
+    struct epoll_event e = {.events = events, .data.u64 = i};
+    if (epoll_ctl(run->ep, how, run->v[i].fd, &e))
+        die("epoll_ctl");
 }
 
-static void take_event(struct run *run, struct reader *r, const char *data)
+static void connect_one(struct run *run, size_t i)
+{
+    if (!reader_connect(&run->v[i], i, &run->plan)) {
+        run->tries++;
+        return;
+    }
+    run->opening++;
+    watch(run, i, EPOLL_CTL_ADD, EPOLLOUT);
+}
+
+/* As many as may be under way. */
+static void open_more(struct run *run)
+{
+    size_t most = TRIES_A_STREAM * run->n;
+    for (size_t seen = 0; seen < run->n && run->opening < run->burst && run->tries < most; seen++) {
+        size_t i = run->next;
+        run->next = (run->next + 1) % run->n;
+        if (run->v[i].state == READER_CLOSED)
+            connect_one(run, i);
+    }
+}
+
+static void on_end(struct run *run, size_t i)
+{
+    struct reader *r = &run->v[i];
+    if (r->state == READER_OPEN) {
+        run->open--;
+        run->closed++;
+    } else {
+        run->opening--;
+        run->tries++;
+    }
+    uint64_t got = r->got;
+    reader_close(r);
+    run->counts.complete -= got == run->wanted && r->got < got;
+    if (run->is_reopening)
+        connect_one(run, i);
+}
+
+static void on_open(struct run *run, size_t i)
+{
+    run->opening--;
+    run->open++;
+    run->opened_us = clock_us();
+    run->v[i].is_stalled = i % 100 < run->stall;
+    if (run->v[i].is_stalled)
+        watch(run, i, EPOLL_CTL_MOD, 0);
+}
+
+static void on_event(struct run *run, size_t i, uint32_t events)
+{
+    struct reader *r = &run->v[i];
+    enum reader_state before = r->state;
+    bool ok = true;
+    if (r->state == READER_CLOSED)
+        return;
+    if (r->state == READER_CONNECTING) {
+        ok = !(events & (EPOLLERR | EPOLLHUP)) && reader_on_writable(r, i, &run->plan);
+        if (ok)
+            watch(run, i, EPOLL_CTL_MOD, EPOLLIN);
+    } else if (r->is_stalled) {
+        ok = false; /* it does not read: only an error comes here */
+    } else {
+        ok = reader_on_readable(r, &run->plan, &run->counts, run->wanted);
+    }
+    if (before != READER_OPEN && r->state == READER_OPEN)
+        on_open(run, i);
+    if (!ok)
+        on_end(run, i);
+}
+
+/* What has not come to those that read, and to those that do not (`stall`). */
+static void count_missing(const struct run *run, uint64_t *lost, uint64_t *unread)
+{
+    for (size_t i = 0; i < run->n; i++) {
+        const struct reader *r = &run->v[i];
+        if (r->got < run->wanted)
+            *(r->is_stalled ? unread : lost) += run->wanted - r->got;
+    }
+}
+
+/* Rates are from `begin` or `open` to the last event, and from the last stream's opening. */
+static void answer(struct run *run)
+{
+    const struct readers_counts *c = &run->counts;
+    uint64_t lost = 0, unread = 0;
+    count_missing(run, &lost, &unread);
+    uint64_t last = c->last_us ? c->last_us : clock_us();
+    printf("{\"streams\":%zu,\"open\":%zu,\"closed\":%zu,\"failed\":%zu,\"is_late\":%s,\"events\":%"
+           "llu,"
+           "\"lost\":%llu,\"unread\":%llu,\"doubled\":%llu,\"byes\":%zu,\"open_seconds\":%.6f,"
+           "\"seconds\":%.6f,\"seconds_after_open\":%.6f,",
+           run->n, run->open, run->closed, run->tries, run->is_late ? "true" : "false",
+           (unsigned long long)c->events, (unsigned long long)lost, (unsigned long long)unread,
+           (unsigned long long)c->doubled, c->byes,
+           run->opened_us > run->goal_from ? (double)(run->opened_us - run->goal_from) / 1e6 : 0.0,
+           last > c->first_us && c->first_us ? (double)(last - c->first_us) / 1e6 : 0.0,
+           last > run->opened_us ? (double)(last - run->opened_us) / 1e6 : 0.0);
+    histogram_print(&c->latency, "");
+    printf("}\n");
+    fflush(stdout);
+}
+
+static void begin(struct run *run)
+{
+    memset(&run->counts, 0, sizeof run->counts);
+    run->wanted = run->closed = 0;
+    run->goal_from = clock_us();
+    for (size_t i = 0; i < run->n; i++)
+        reader_clear(&run->v[i]);
+}
+
+static void expect(struct run *run, const char *words)
 {
     char *rest;
-    uint64_t number = strtoull(data, &rest, 10), sent = strtoull(rest, NULL, 10), now = now_us();
-    if (number <= r->last) {
-        r->doubled++;
-        return;
-    }
-    r->last = number;
-    r->got++;
-    run->events++;
-    uint64_t step = now > sent ? (now - sent) / 100 : 0;
-    run->latency[step < LATENCIES ? step : LATENCIES]++;
-    run->first_us = run->first_us ? run->first_us : now;
-    run->last_us = now;
-    if (r->got == run->wanted)
-        run->complete++;
+    run->wanted = strtoull(words, &rest, 10);
+    run->patience_us = strtoull(rest, &rest, 10) * 1000000;
+    run->limit_us = strtoull(rest, NULL, 10) * 1000000;
+    run->counts.complete = 0;
+    for (size_t i = 0; i < run->n; i++)
+        run->counts.complete += run->v[i].got >= run->wanted;
+    run->goal = GOAL_COUNT;
+    run->goal_from = clock_us();
 }
 
-static void take_line(struct run *run, struct reader *r)
+static void cut(struct run *run)
 {
-    r->line[r->len] = 0;
-    if (r->connected && !strncmp(r->line, "data: ", 6) && r->line[6] != '{') {
-        take_event(run, r, r->line + 6);
-    } else if (!r->connected && !strcmp(r->line, "event: connected")) {
-        r->connected = true;
-        run->connected++;
-    }
-    r->len = 0;
+    for (size_t i = 0; i < run->n; i++)
+        reader_close(&run->v[i]);
+    run->open = run->opening = 0;
 }
 
-static void read_some(struct run *run, struct reader *r)
+static void wake(struct run *run)
 {
-    char buf[65536];
-    ssize_t n = read(r->fd, buf, sizeof buf);
-    if (n <= 0) {
-        if (n < 0 && errno == EAGAIN)
-            return;
-        close(r->fd);
-        r->ended = true;
-        run->closed++;
-        return;
-    }
-    run->bytes += (uint64_t)n;
-    for (ssize_t i = 0; i < n; i++) {
-        if (buf[i] == '\n')
-            take_line(run, r);
-        else if (buf[i] != '\r' && r->len < LINE - 1)
-            r->line[r->len++] = buf[i];
-    }
-}
-
-static void run_until(struct run *run, int ep, bool (*enough)(const struct run *), uint64_t until)
-{
-    struct epoll_event events[512];
-    while (!enough(run) && now_us() < until) {
-        int n = epoll_wait(ep, events, 512, 200);
-        for (int i = 0; i < n; i++) {
-            struct reader *r = events[i].data.ptr;
-            if (!r->ended)
-                read_some(run, r);
-        }
-    }
-}
-
-static bool all_connected(const struct run *run)
-{
-    return run->connected + run->closed >= run->n;
-}
-
-static bool all_complete(const struct run *run)
-{
-    return run->complete + run->closed >= run->n;
-}
-
-static double quantile(const struct run *run, double q)
-{
-    uint64_t want = run->events ? (uint64_t)((double)(run->events - 1) * q) : 0, sum = 0;
-    for (size_t i = 0; i <= LATENCIES; i++)
-        if ((sum += run->latency[i]) > want)
-            return (double)i / 10;
-    return (double)LATENCIES / 10;
-}
-
-static int report(struct run *run)
-{
-    size_t short_ones = 0;
+    run->is_reopening = true;
+    run->stall = 0;
     for (size_t i = 0; i < run->n; i++) {
-        if (run->v[i].got < run->wanted) {
-            run->lost += run->wanted - run->v[i].got;
-            short_ones++;
-        }
-        run->doubled += run->v[i].doubled;
+        struct reader *r = &run->v[i];
+        if (r->is_stalled && r->state == READER_OPEN)
+            watch(run, i, EPOLL_CTL_MOD, EPOLLIN);
+        r->is_stalled = false;
+        if (r->state == READER_CLOSED)
+            connect_one(run, i);
     }
-    double seconds = (double)(run->last_us - run->first_us) / 1e6;
-    printf("{\"streams\":%zu,\"connected\":%zu,\"closed\":%zu,\"events\":%llu,\"short\":%zu,"
-           "\"lost\":%llu,\"doubled\":%llu,\"bytes\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,"
-           "\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"max_ms\":%.1f}\n",
-           run->n, run->connected, run->closed, (unsigned long long)run->events, short_ones,
-           (unsigned long long)run->lost, (unsigned long long)run->doubled,
-           (unsigned long long)run->bytes, seconds,
-           seconds > 0 ? (double)run->events / seconds : 0.0, quantile(run, 0.5),
-           quantile(run, 0.99), quantile(run, 1.0));
-    return run->lost || run->doubled || short_ones ? 1 : 0;
+}
+
+static void obey(struct run *run, const char *word)
+{
+    if (!strcmp(word, "open")) {
+        run->goal = GOAL_OPEN;
+        run->tries = 0;
+        run->goal_from = clock_us();
+    } else if (!strcmp(word, "begin")) {
+        begin(run);
+        puts("{}");
+        fflush(stdout);
+    } else if (!strncmp(word, "expect ", 7)) {
+        expect(run, word + 7);
+    } else if (!strcmp(word, "lap")) {
+        answer(run);
+        histogram_clear(&run->counts.latency);
+    } else if (!strcmp(word, "cut")) {
+        cut(run);
+        puts("{}");
+        fflush(stdout);
+    } else if (!strcmp(word, "wake")) {
+        wake(run);
+        puts("{}");
+        fflush(stdout);
+    } else {
+        run->is_over = true;
+    }
+}
+
+static void on_words(struct run *run)
+{
+    char words[LINE];
+    ssize_t n = read(STDIN_FILENO, words, sizeof words);
+    if (n <= 0)
+        run->is_over = true;
+    for (ssize_t i = 0; i < n; i++) {
+        if (words[i] != '\n') {
+            run->line[run->line_len] = words[i];
+            run->line_len += run->line_len < LINE - 1;
+            continue;
+        }
+        run->line[run->line_len] = 0;
+        run->line_len = 0;
+        obey(run, run->line);
+    }
+}
+
+/* Whether what was asked for has come about. */
+static bool is_reached(struct run *run)
+{
+    if (run->goal == GOAL_OPEN) {
+        open_more(run);
+        return run->open == run->n || (run->tries >= TRIES_A_STREAM * run->n && !run->opening);
+    }
+    if (run->goal != GOAL_COUNT)
+        return false;
+    uint64_t now = clock_us(), last = run->counts.last_us;
+    run->is_late = run->counts.complete < run->n && now > run->goal_from + run->limit_us;
+    return run->counts.complete >= run->n || run->is_late ||
+           now > (last > run->goal_from ? last : run->goal_from) + run->patience_us;
+}
+
+static void loop(struct run *run)
+{
+    struct epoll_event events[EVENTS];
+    while (!run->is_over) {
+        int n = epoll_wait(run->ep, events, EVENTS, WAIT_MS);
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.u64 == run->n)
+                on_words(run);
+            else
+                on_event(run, (size_t)events[i].data.u64, events[i].events);
+        }
+        if (is_reached(run)) {
+            run->goal = GOAL_NONE;
+            answer(run);
+        }
+    }
+}
+
+static void read_options(struct run *run, int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"port", 1, NULL, 'p'},      {"path", 1, NULL, 'u'},   {"streams", 1, NULL, 'n'},
+        {"channels", 1, NULL, 'c'},  {"opened", 1, NULL, 'o'}, {"burst", 1, NULL, 'b'},
+        {"stall", 1, NULL, 's'},     {"most", 1, NULL, 'm'},   {"ids", 0, NULL, 'i'},
+        {"websocket", 0, NULL, 'w'}, {NULL, 0, NULL, 0},
+    };
+    run->plan = (struct readers_plan){.path = "/", .opened = "", .channels = 1, .most = 65536};
+    run->burst = 256;
+    for (int o; (o = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        size_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
+        switch (o) {
+        case 'p':
+            run->plan.port = (uint16_t)number;
+            break;
+        case 'u':
+            run->plan.path = optarg;
+            break;
+        case 'n':
+            run->n = number;
+            break;
+        case 'c':
+            run->plan.channels = number;
+            break;
+        case 'o':
+            run->plan.opened = optarg;
+            break;
+        case 'b':
+            run->burst = number;
+            break;
+        case 's':
+            run->stall = number;
+            break;
+        case 'm':
+            run->plan.most = (number + 63) / 64 * 64;
+            break;
+        case 'i':
+            run->plan.has_ids = true;
+            break;
+        case 'w':
+            run->plan.is_websocket = true;
+            break;
+        default:
+            exit(64);
+        }
+    }
+}
+
+static void make_readers(struct run *run)
+{
+    run->v = run->n ? calloc(run->n, sizeof *run->v) : NULL;
+    if (!run->v)
+        die("streams");
+    for (size_t i = 0; i < run->n; i++) {
+        run->v[i].fd = -1;
+        run->v[i].seen = calloc((size_t)(run->plan.most / 64), sizeof(uint64_t));
+        if (!run->v[i].seen)
+            die("events");
+    }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 6) {
-        fprintf(stderr, "usage: readers HOST PORT PATH STREAMS EVENTS [SECONDS]\n");
-        return 64;
-    }
     static struct run run;
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10))};
     struct rlimit files;
-    uint64_t seconds = argc > 6 ? strtoull(argv[6], NULL, 10) : 120;
-    if (inet_pton(AF_INET, argv[1], &to.sin_addr) != 1)
-        die("host");
+    read_options(&run, argc, argv);
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    run.n = strtoull(argv[4], NULL, 10);
-    run.wanted = strtoull(argv[5], NULL, 10);
-    run.v = calloc(run.n, sizeof *run.v);
-    int ep = epoll_create1(0);
-    if (!run.v || ep < 0)
-        die("start");
-    uint64_t until = now_us() + seconds * 1000000;
-    for (size_t i = 0; i < run.n; i++) {
-        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &run.v[i]};
-        open_reader(&run.v[i], i, &to, argv);
-        if (epoll_ctl(ep, EPOLL_CTL_ADD, run.v[i].fd, &e))
-            die("epoll_ctl");
-    }
-    run_until(&run, ep, all_connected, until);
-    printf("ready %zu of %zu\n", run.connected, run.n);
-    fflush(stdout);
-    run_until(&run, ep, all_complete, until);
-    return report(&run);
+    make_readers(&run);
+    run.ep = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event words = {.events = EPOLLIN, .data.u64 = run.n};
+    if (run.ep < 0 || epoll_ctl(run.ep, EPOLL_CTL_ADD, STDIN_FILENO, &words))
+        die("epoll");
+    loop(&run);
+    return 0;
 }
