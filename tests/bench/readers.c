@@ -331,7 +331,7 @@ static void make_readers(struct run *run)
         die("streams");
     for (size_t i = 0; i < run->n; i++) {
         run->v[i].fd = -1;
-        run->v[i].seen = calloc((size_t)(run->plan.most / 64), sizeof(uint64_t));
+        run->v[i].seen = calloc((size_t)(run->plan.most / 64) + 1, sizeof(uint64_t));
         if (!run->v[i].seen)
             die("events");
     }
