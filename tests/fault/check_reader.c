@@ -376,7 +376,7 @@ static void on_receive(struct reader *d, size_t fact)
         if (!has(d, w, e->channel))
             continue;
         is_had = is_had || w->left >= k->invoked;
-        if (row->epoch != EPOCH_INDEX_NONE) {
+        if (row->epoch != EPOCH_INDEX_NONE && w->left >= k->invoked) {
             w->first = w->first ? w->first : row->at;
             w->last = row->at;
         }

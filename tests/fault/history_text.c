@@ -193,7 +193,7 @@ static bool unescape(char *p, size_t len, Str *out)
         }
         if (i + 2 >= len || hex(p[i + 1]) < 0 || hex(p[i + 2]) < 0)
             return false;
-        p[to++] = (char)(hex(p[i + 1]) << 4 | hex(p[i + 2]));
+        p[to++] = (char)((unsigned)hex(p[i + 1]) << 4 | (unsigned)hex(p[i + 2]));
         i += 2;
     }
     *out = str_make(p, to);

@@ -1,10 +1,17 @@
 # What the fault tests run besides the programs themselves; a part of the Makefile.
 CHECKING := $(call obj,$(addprefix tests/fault/,$(addsuffix .c,history history_text check check_log \
             check_reader)))
-FAULT    := $(BUILD)/tests/fault/check_history
+LOADING  := $(call obj,$(addprefix tests/fault/,$(addsuffix .c,load_http load_reader load_publisher)))
+FAULT    := $(addprefix $(BUILD)/tests/fault/,check_history load crash_points.so)
 
 fault: all $(FAULT) ## what tests/fault needs
 $(BUILD)/tests/fault/check_history: $(BUILD)/tests/fault/check_history.o $(CHECKING) $(call lib,wire base)
-	$(link)
+$(BUILD)/tests/fault/load: $(BUILD)/tests/fault/load.o $(LOADING) $(CHECKING) $(call lib,wire base)
+$(BUILD)/tests/fault/check_history $(BUILD)/tests/fault/load:
+	$(link) $(LDLIBS)
+# Goes before a program: nothing of ours in it, and no sanitizer.
+$(BUILD)/tests/fault/%.so: tests/fault/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=c17 -O2 -g $(WARN) -fPIC -shared -o $@ $<
 
 .PHONY: fault
