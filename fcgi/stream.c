@@ -239,6 +239,8 @@ void stream_bye(struct stream *s, enum bye reason)
 {
     if (s->state == STREAM_GONE || s->state == STREAM_PARTING)
         return;
+    if (s->is_poll && !s->is_greeted)
+        stream_greet(s); /* its answer has the cursor that it came with */
     leave_place(s);
     s->state = STREAM_PARTING;
     s->farewell = (uint8_t)reason;
@@ -258,6 +260,10 @@ void stream_answer_now(struct stream *s)
 {
     if (s->state == STREAM_GONE || s->state == STREAM_PARTING)
         return;
+    if (s->state == STREAM_OPENING) {
+        stream_bye(s, BYE_DRAIN);
+        return;
+    }
     if (!s->is_greeted)
         stream_greet(s);
     if (s->state == STREAM_GONE)

@@ -1,6 +1,8 @@
 /* Long-polls: one cursor, one answer. */
 #include "desk.h"
 
+#include "wire/refusal.h"
+
 #define EVENT_JSON_TEXT(n, data)                                                                   \
     "{\"id\":\"aaaaaaab-" #n "\",\"channel\":\"room:1\",\"event\":null,\"data\":" data             \
     ",\"user\":null,\"time\":1700000000000}"
@@ -75,6 +77,17 @@ static void without_a_hub_the_cursor_stays(void **state)
     struct desk *d = *state;
     struct browser *b = poll_from(d, 77, 10);
     stream_answer_now(b->stream);
+    turn(d);
+    assert_string_equal(browser_got(b),
+                        "{\"cursor\":\"aaaaaaab-77\",\"clientId\":\"client-of-the-poll\",\"gap\":"
+                        "null,\"more\":false,\"events\":[]}");
+}
+
+static void a_poll_that_is_not_opened_keeps_its_cursor(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 77, 10);
+    HUB_SAYS(d, OPENED, opened, .ref = next_open(d).ref, .code = REFUSE_OVERLOAD);
     turn(d);
     assert_string_equal(browser_got(b),
                         "{\"cursor\":\"aaaaaaab-77\",\"clientId\":\"client-of-the-poll\",\"gap\":"
@@ -205,6 +218,7 @@ int main(void)
         T(else_it_waits_for_what_comes),
         T(a_time_out_has_a_fresh_cursor),
         T(without_a_hub_the_cursor_stays),
+        T(a_poll_that_is_not_opened_keeps_its_cursor),
         T(a_limit_leaves_more),
         T(empty_data_does_not_pass_the_limit),
         T(an_answer_ends_at_a_mebibyte),
