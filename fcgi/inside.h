@@ -96,6 +96,9 @@ struct roster {
     Msec now, flush_at; /* flush_at: the earliest time of the next one */
     Msec drained;
     size_t writes; /* of this flush */
+    uint64_t sent; /* deliveries of this flush to those that are live */
+    uint64_t pace; /* such deliveries a ms, of late */
+    Msec paced;    /* the flush that `pace` takes in last */
     struct roster_counts counts;
 };
 

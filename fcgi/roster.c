@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 enum { LIST_MAX = 1024 * 1024 * 1024 };
-/* A flush that wrote to so many streams is followed by a pause. */
-enum { BUSY_WRITES = 256, PAUSE = 5 };
+/* A flush that wrote to so many streams is followed by a pause, a longer one where more is delivered. */
+enum { BUSY_WRITES = 256, PAUSE = 5, LONGEST_PAUSE = 40 };
+enum { USUAL = 250, BUSIER = 20 }; /* deliveries a ms: from so many on, a ms more for so many */
 
 struct roster *roster_new(const struct options *options, struct link *link)
 {
@@ -239,9 +240,24 @@ void roster_on_welcome(struct roster *r, const struct msg_welcome *m)
 static void flush_dirty(struct roster *r)
 {
     Cursor before = r->flushed;
+    uint64_t delivered = r->counts.deliveries;
     r->flushed = r->at;
     while (!list_is_empty(&r->dirty))
         audience_flush(r, CONTAINER_OF(r->dirty.next, struct audience, dirty), before);
+    r->sent = r->counts.deliveries - delivered;
+}
+
+/* Web servers write as often as they are written to, and that is what costs most: so what comes
+ * while they are at it leaves together, and the more comes, the longer is waited for it. */
+static Msec pause_after(struct roster *r, Msec now)
+{
+    Msec since = now > r->paced ? now - r->paced : 1;
+    if (r->writes < BUSY_WRITES)
+        return 0;
+    r->pace = (3 * r->pace + r->sent / since) / 4;
+    r->paced = now;
+    Msec more = r->pace > USUAL ? (r->pace - USUAL) / BUSIER : 0;
+    return more < LONGEST_PAUSE - PAUSE ? PAUSE + more : LONGEST_PAUSE;
 }
 
 static void release_held(struct roster *r)
@@ -290,7 +306,7 @@ void roster_flush(struct roster *r, Msec now)
     serve_ready(r);
     batch_forget(&r->batch);
     reap(r);
-    r->flush_at = now + (r->writes >= BUSY_WRITES ? PAUSE : 0);
+    r->flush_at = now + pause_after(r, now);
 }
 
 /* The first end of a held start; 0: there is none. */
