@@ -27,7 +27,8 @@ static bool has_patterns(const struct stream *s)
  * leave it to the rights what may be read, whose they are. */
 static void put_key(struct buf *key, struct stream *s)
 {
-    qsort(s->parts, s->part_count, sizeof s->parts[0], compare_parts);
+    if (s->part_count)
+        qsort(s->parts, s->part_count, sizeof s->parts[0], compare_parts);
     buf_put(key, str_make((const char *)&s->sink->ops, sizeof s->sink->ops));
     for (size_t i = 0; i < s->part_count; i++)
         list_put(key, s->parts[i].sub->name);

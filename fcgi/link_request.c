@@ -104,6 +104,7 @@ void link_requests_sent(struct link_requests *q, struct link_request *r, Msec no
         q->waiting--;
     if (!r->was_sent)
         r->first_sent = now;
+    r->is_repeated = r->was_sent;
     r->is_sent = r->was_sent = true;
 }
 
@@ -172,8 +173,32 @@ void link_requests_expire(struct link_requests *q, Msec now)
     }
 }
 
+/* Of a full queue or disk: the same request, had it come at another moment, might have passed. */
+static bool is_passing(int code)
+{
+    return code && (refusal_status(code) >= 500 || refusal_retry(code));
+}
+
+/* A publish that was said again is refused: what became of it the first time is not known. */
+static bool is_doubtful(const struct link_request *r, Str body)
+{
+    struct msg_published m;
+    if (r->verb != VERB_PUBLISH || !r->is_repeated || !msg_published_unpack(body, &m))
+        return false;
+    bool is_refused = is_passing(m.code);
+    for (Str item; list_next(&m.results, &item);) {
+        struct msg_result result;
+        is_refused |= msg_result_unpack(item, &result) && is_passing(result.code);
+    }
+    return is_refused;
+}
+
 void link_requests_answer(struct link_requests *q, struct link_request *r, Str body)
 {
+    if (is_doubtful(r, body)) {
+        fail_with(q, r, REFUSE_UNKNOWN_OUTCOME);
+        return;
+    }
     link_answer *answer = r->answer;
     void *owner = r->owner;
     link_requests_remove(q, r);

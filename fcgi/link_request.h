@@ -17,9 +17,10 @@ struct link_request {
     enum verb verb;
     enum link_patience patience;
     bool is_sent, was_sent;
-    Msec waits;      /* since when it waits for the hub */
-    Msec first_sent; /* where it was ever sent */
-    struct buf body; /* `ref` included; a LINK_ONCE that was sent has none */
+    bool is_repeated; /* sent more than once: the hub may have it twice */
+    Msec waits;       /* since when it waits for the hub */
+    Msec first_sent;  /* where it was ever sent */
+    struct buf body;  /* `ref` included; a LINK_ONCE that was sent has none */
     size_t size;
     int code; /* why it failed */
     link_answer *answer;
@@ -47,7 +48,7 @@ struct link_request *link_requests_find(const struct link_requests *q, enum verb
 /* What was sent will not be answered. */
 void link_requests_break(struct link_requests *q, Msec now);
 void link_requests_expire(struct link_requests *q, Msec now);
-/* Answers and frees one; `why` NULL: with the body. */
+/* Answers and frees one. */
 void link_requests_answer(struct link_requests *q, struct link_request *r, Str body);
 /* Tells the owners of all that failed. */
 void link_requests_settle(struct link_requests *q);

@@ -202,18 +202,34 @@ void opening_stream(struct visit *v)
     opening_fini(&o);
 }
 
+/* What a poll is answered that has to end before the hub has said where it begins. */
+static void put_excuse(struct buf *excuse, struct visit *v)
+{
+    struct buf body;
+    struct fault why;
+    fail(&why, REFUSE_HUB_AWAY, "the hub has not answered");
+    buf_init(&body, ANSWER_HEAD_MAX);
+    buf_init(excuse, 2 * ANSWER_HEAD_MAX);
+    struct answer a = answer_problem(&why, &body);
+    a.cors = v->cors;
+    answer_put(excuse, &a);
+    buf_fini(&body);
+}
+
 static void begin_poll(struct visit *v, struct opening *o)
 {
     struct worker *w = v->worker;
-    struct buf head;
+    struct buf head, excuse;
     Msec now = loop_now(w->loop);
     put_head(&head, v, poll_head);
+    put_excuse(&excuse, v);
     o->stream.poll = true;
     struct outlet *outlet = wait_new(w, v->outlet);
-    struct sink *sink = poll_new(outlet, buf_str(&head), o->stream.limit);
+    struct sink *sink = poll_new(outlet, buf_str(&head), buf_str(&excuse), o->stream.limit);
     struct stream *s = stream_open(w->roster, &o->stream, sink, now);
     wait_until(outlet, s, now + o->wait * 1000);
     buf_fini(&head);
+    buf_fini(&excuse);
     visit_leave(v);
 }
 

@@ -10,6 +10,7 @@ struct poll {
     struct sink sink;      /* first */
     struct outlet *outlet; /* NULL: answered, or the browser went */
     struct buf head;
+    struct buf excuse; /* instead of all of it, until it has begun */
     struct buf events; /* rendered objects, a comma before each */
     struct buf gap;    /* the object; empty: none */
     struct buf client;
@@ -30,6 +31,7 @@ static bool on_connected(struct sink *s, const struct connected *c)
 {
     struct poll *p = poll_of(s);
     p->at = c->cursor;
+    buf_fini(&p->excuse);
     buf_clear(&p->client);
     buf_put(&p->client, c->client);
     return true;
@@ -38,8 +40,10 @@ static bool on_connected(struct sink *s, const struct connected *c)
 static bool on_gap(struct sink *s, const struct gap *g)
 {
     struct poll *p = poll_of(s);
-    if (!p->gap.len)
-        render_gap(&p->gap, g);
+    buf_clear(&p->gap); /* the newer one says what the older one did */
+    render_gap(&p->gap, g);
+    if (g->reason == GAP_RESET)
+        buf_clear(&p->events); /* the log that had them is no more */
     return true;
 }
 
@@ -60,6 +64,18 @@ static bool on_beat(struct sink *s, Cursor through)
     return true; /* a poll says nothing before its answer */
 }
 
+static void put_document(const struct poll *p, struct buf *b)
+{
+    buf_put(b, buf_str(&p->head));
+    render_cursor(b, "{\"cursor\":", p->at);
+    render_text(b, ",\"clientId\":", buf_str(&p->client));
+    buf_put(b, STR(",\"gap\":"));
+    buf_put(b, p->gap.len ? buf_str(&p->gap) : STR("null"));
+    buf_printf(b, ",\"more\":%s,\"events\":[", p->more ? "true" : "false");
+    buf_put(b, str_skip(buf_str(&p->events), 1));
+    buf_put(b, STR("]}"));
+}
+
 static void answer(struct poll *p)
 {
     struct outlet *o = p->outlet;
@@ -67,14 +83,10 @@ static void answer(struct poll *p)
         return;
     struct buf b;
     buf_init(&b, ANSWER_MAX);
-    buf_put(&b, buf_str(&p->head));
-    render_cursor(&b, "{\"cursor\":", p->at);
-    render_text(&b, ",\"clientId\":", buf_str(&p->client));
-    buf_put(&b, STR(",\"gap\":"));
-    buf_put(&b, p->gap.len ? buf_str(&p->gap) : STR("null"));
-    buf_printf(&b, ",\"more\":%s,\"events\":[", p->more ? "true" : "false");
-    buf_put(&b, str_skip(buf_str(&p->events), 1));
-    buf_put(&b, STR("]}"));
+    if (p->excuse.len)
+        buf_put(&b, buf_str(&p->excuse));
+    else
+        put_document(p, &b);
     struct chunk *c = chunk_take(&b);
     o->ops->write(o, c);
     chunk_unref(c);
@@ -97,6 +109,7 @@ static bool on_idle(struct sink *s, Cursor at, bool more)
 static void poll_free(struct poll *p)
 {
     buf_fini(&p->head);
+    buf_fini(&p->excuse);
     buf_fini(&p->events);
     buf_fini(&p->gap);
     buf_fini(&p->client);
@@ -157,13 +170,14 @@ static void draw(const void *owner, Msec now, struct portrait *portrait)
                                          .more = p->more,
                                          .count = (uint32_t)p->count,
                                          .limit = (uint32_t)p->limit,
+                                         .excuse = buf_str(&p->excuse),
                                      });
     stream_put_image(p->sink.stream, now, &portrait->stream);
 }
 
 static const struct outlet_owner_ops owner_ops = {on_writable, on_gone, draw};
 
-struct sink *poll_new(struct outlet *o, Str head, uint32_t limit)
+struct sink *poll_new(struct outlet *o, Str head, Str excuse, uint32_t limit)
 {
     struct poll *p = must_alloc(sizeof *p);
     p->sink.ops = &poll_ops;
@@ -172,16 +186,18 @@ struct sink *poll_new(struct outlet *o, Str head, uint32_t limit)
     o->owner_ops = &owner_ops;
     o->owner = p;
     buf_init(&p->head, ANSWER_MAX);
+    buf_init(&p->excuse, ANSWER_MAX);
     buf_init(&p->events, ANSWER_MAX);
     buf_init(&p->gap, ANSWER_MAX);
     buf_init(&p->client, ANSWER_MAX);
     buf_put(&p->head, head);
+    buf_put(&p->excuse, excuse);
     return &p->sink;
 }
 
 struct sink *poll_restore(struct outlet *o, const struct image_poll *m)
 {
-    struct sink *s = poll_new(o, m->head, m->limit);
+    struct sink *s = poll_new(o, m->head, m->excuse, m->limit);
     struct poll *p = poll_of(s);
     buf_put(&p->events, m->events);
     buf_put(&p->gap, m->gap);

@@ -8,8 +8,9 @@
 
 #define POLL_BYTES (1024 * 1024) /* an answer ends there, one event at least */
 
-/* `head` precedes the document; `limit` is that of the stream's request. */
-struct sink *poll_new(struct outlet *o, Str head, uint32_t limit);
+/* `head` precedes the document; `excuse` is the whole answer where the poll ends before it has
+ * begun; `limit` is that of the stream's request. */
+struct sink *poll_new(struct outlet *o, Str head, Str excuse, uint32_t limit);
 struct sink *poll_restore(struct outlet *o, const struct image_poll *m);
 
 #endif

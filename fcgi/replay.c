@@ -78,7 +78,7 @@ void replay_free(struct stream *s)
 void replay_keep(struct stream *s, struct item *i)
 {
     struct replay *p = replay_of(s);
-    if (p->kept_len < KEPT_MOST)
+    if (p->kept_len < KEPT_MOST && stream_is_for(s, i->event))
         p->kept[p->kept_len++] = item_ref(i);
 }
 
@@ -101,7 +101,7 @@ void replay_put_image(const struct stream *s, struct image_stream *m, struct buf
     m->late_at = p->late_at;
     m->told = buf_str(&p->told);
     m->told_upto = p->told_upto;
-    if (p->owes_gap)
+    if (p->owes_gap || (s->is_poll && p->gap.reason != GAP_NONE))
         image_gap_pack(gap, &(struct image_gap){p->gap.requested, p->gap.oldest,
                                                 (uint8_t)p->gap.reason, p->gap.channels});
 }
@@ -124,23 +124,31 @@ bool replay_is_waiting(const struct stream *s)
     return s->replay && s->replay->waiter.slice;
 }
 
-/* A second one before the first was said makes it the worse. */
+/* The log being another one, or more than fits, is more than that a part of it is gone. */
+static enum gap_reason worse(enum gap_reason before, enum gap_reason now)
+{
+    return before != GAP_NONE && now == GAP_PRUNED ? before : now;
+}
+
+/* A second one before the first was said makes it the worse; so does a poll's, whose one answer has
+ * room for one. */
 void replay_owe_gap(struct stream *s, const struct gap *g)
 {
     struct replay *p = replay_of(s);
     struct buf text;
     buf_init(&text, LIST_MAX);
-    Str requested = p->owes_gap ? p->gap.requested : g->requested;
-    Cursor oldest = p->owes_gap && p->gap.oldest.at > g->oldest.at ? p->gap.oldest : g->oldest;
+    struct gap before = p->owes_gap || s->is_poll ? p->gap : (struct gap){.reason = GAP_NONE};
+    bool is_first = before.reason == GAP_NONE;
+    Str requested = is_first ? g->requested : before.requested;
+    Cursor oldest = before.oldest.at > g->oldest.at ? before.oldest : g->oldest;
     buf_put(&text, requested);
     Str names = g->channels;
     buf_put(&text, names);
-    Str before = p->owes_gap ? p->gap.channels : STR_NONE;
-    for (Str name; list_next(&before, &name);)
+    for (Str name; list_next(&before.channels, &name);)
         if (!list_has(names, name))
             list_put(&text, name);
     Str all = buf_str(&text);
-    p->gap = (struct gap){str_make(all.p, requested.len), oldest, g->reason,
+    p->gap = (struct gap){str_make(all.p, requested.len), oldest, worse(before.reason, g->reason),
                           str_skip(all, requested.len)};
     buf_fini(&p->gap_text);
     p->gap_text = text;

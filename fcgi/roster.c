@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 enum { LIST_MAX = 1024 * 1024 * 1024 };
-/* A flush that wrote to so many streams is followed by a pause, a longer one where more is delivered. */
+/* A flush that wrote to so many streams is followed by a pause, longer where more comes. */
 enum { BUSY_WRITES = 256, PAUSE = 5, LONGEST_PAUSE = 40 };
 enum { USUAL = 250, BUSIER = 20 }; /* deliveries a ms: from so many on, a ms more for so many */
 
@@ -183,6 +183,8 @@ static void rewind_stream(struct stream *s, const struct msg_welcome *m)
         struct gap g = {cursor_print(at, text), m->from, m->reason, buf_str(&names)};
         replay_owe_gap(s, &g);
         s->at = m->from;
+        if (s->opened.at > m->from.at)
+            s->opened = m->from;
         for (size_t i = 0; i < s->part_count; i++)
             if (s->parts[i].from > m->from.at)
                 s->parts[i].from = m->from.at;

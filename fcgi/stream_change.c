@@ -64,7 +64,8 @@ void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin)
         add_parts(s, m, *begin);
     audience_enter(s);
     if (m->add.len && m->reason != GAP_NONE) {
-        struct gap g = {STR_NONE, m->oldest, m->reason, m->add};
+        Str missing = m->missing.len ? m->missing : m->add;
+        struct gap g = {STR_NONE, m->oldest, m->reason, missing};
         replay_owe_gap(s, &g);
     }
     hold_on(s);

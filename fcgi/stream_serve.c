@@ -131,18 +131,29 @@ bool stream_is_for(const struct stream *s, const struct event *e)
     return !e->exclude.len || !str_eq(e->exclude, s->page->name);
 }
 
+static bool part_takes(const struct stream *s, const struct part *part, const struct event *e)
+{
+    Str name = part->sub->name;
+    return e->id.at > part->from && pattern_matches(name, e->channel) &&
+           (!is_pattern(name) || may(&s->rights, MAY_SUBSCRIBE, e->channel));
+}
+
+/* By another channel or pattern, when its turn came. */
+static bool was_brought(const struct stream *s, const struct event *e)
+{
+    for (size_t i = 0; i < s->part_count; i++)
+        if (!s->parts[i].is_late && part_takes(s, &s->parts[i], e))
+            return e->id.at > s->opened.at;
+    return false;
+}
+
 bool stream_wants(const struct stream *s, const struct event *e, bool late)
 {
     if (!stream_is_for(s, e) || event_is_expired(e, link_wall(s->roster->link)))
         return false;
-    for (size_t i = 0; i < s->part_count; i++) {
-        const struct part *part = &s->parts[i];
-        Str name = part->sub->name;
-        if (part->is_late != late || e->id.at <= part->from || !pattern_matches(name, e->channel))
-            continue;
-        if (!is_pattern(name) || may(&s->rights, MAY_SUBSCRIBE, e->channel))
-            return true;
-    }
+    for (size_t i = 0; i < s->part_count; i++)
+        if (s->parts[i].is_late == late && part_takes(s, &s->parts[i], e))
+            return !late || !was_brought(s, e);
     return false;
 }
 

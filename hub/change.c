@@ -109,6 +109,7 @@ static void say_add(struct hub *h, struct peer *p, const struct change *c,
                             .from = c->begin.from,
                             .reason = (uint8_t)c->begin.reason,
                             .oldest = c->begin.oldest,
+                            .missing = buf_str(&c->begin.missing),
                         });
     peer_send(h, p, VERB_ADD, &body);
 }
