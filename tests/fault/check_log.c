@@ -21,9 +21,11 @@ struct attempts {
 static void learn(struct check *c, uint32_t event, const struct row *row, size_t fact)
 {
     struct known *k = &c->events[event];
-    if (row->ns < k->seen)
+    bool has_id = row->epoch != EPOCH_INDEX_NONE;
+    bool is_void = c->fork_count && (!has_id || check_undone(c, row->epoch, row->at));
+    if (!is_void && row->ns < k->seen)
         k->seen = row->ns;
-    if (row->epoch == EPOCH_INDEX_NONE || (k->at == row->at && k->epoch == row->epoch))
+    if (!has_id || (k->at == row->at && k->epoch == row->epoch))
         return;
     if (k->at && !check_undone(c, k->epoch, k->at)) {
         if (!check_undone(c, row->epoch, row->at))

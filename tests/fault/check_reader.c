@@ -285,8 +285,9 @@ static void on_gap_of_log(struct reader *d, size_t fact)
     if (!is_lawful)
         check_broken(d->c, RULE_FALSE_GAP, fact, d->fact, "the log is still the one it had");
     d->excuses_all = true;
+    Position goes_on = d->c->h->rows[fact].at; /* of a log that is not known: from its beginning */
     if (f)
-        new_span(d, f->at - 1, f->epoch);
+        new_span(d, goes_on < f->at ? goes_on : f->at - 1, f->epoch);
     else if (is_foreign(d))
         new_span(d, 0, EPOCH_INDEX_NONE);
 }
