@@ -7,12 +7,15 @@
 #include <stdlib.h>
 
 enum { MESSAGES = 256, NAME = 16, ENDPOINT = 4096 };
+#define SILENCE ((Msec)3000)
 
 struct cable {
     struct worker *worker;
     struct socket_context *context;
     struct socket *socket;
     struct watch *messages, *changes;
+    Msec linked; /* the link was up, or the connection made */
+    char endpoint[ENDPOINT];
 };
 
 static bool send_message(void *ctx, struct header header, struct buf *body)
@@ -42,16 +45,15 @@ static void on_readable(void *owner, int events)
 
 static bool connect_socket(struct cable *c, struct fault *why)
 {
-    char endpoint[ENDPOINT];
     struct worker *w = c->worker;
     const struct socket_limits limits = {
         .high_water = 0, .max_message = 4 * (int64_t)w->options->max_body, .linger_ms = 500};
-    int n = snprintf(endpoint, sizeof endpoint, "ipc://%s/hub.ipc", w->options->run);
-    if (n < 0 || (size_t)n >= sizeof endpoint)
+    int n = snprintf(c->endpoint, sizeof c->endpoint, "ipc://%s/hub.ipc", w->options->run);
+    if (n < 0 || (size_t)n >= sizeof c->endpoint)
         return fail(why, REFUSE_CONFIG, "run: the path is too long");
     c->context = socket_context_new();
     c->socket = socket_open(c->context, SOCKET_DEALER, limits, why);
-    if (!c->socket || !socket_watch(c->socket, why) || !socket_connect(c->socket, endpoint, why))
+    if (!c->socket || !socket_watch(c->socket, why) || !socket_connect(c->socket, c->endpoint, why))
         return false;
     c->messages = watch_new(w->loop, socket_fd(c->socket), on_readable, c);
     c->changes = watch_new(w->loop, socket_watch_fd(c->socket), on_readable, c);
@@ -87,6 +89,16 @@ static void take_changes(struct cable *c, Msec now)
             break;
         }
     }
+}
+
+void cable_tick(struct cable *c, Msec now)
+{
+    if (!c->linked || link_is_up(c->worker->link))
+        c->linked = now;
+    if (now - c->linked < SILENCE)
+        return;
+    socket_reconnect(c->socket, c->endpoint);
+    c->linked = now;
 }
 
 bool cable_drain(struct cable *c, Msec now)

@@ -6,6 +6,8 @@
 
 /* Makes w->link as well. NULL: `why` says it. */
 struct cable *cable_open(struct worker *w, struct fault *why);
+/* A hub of which nothing is heard for long is connected to anew. */
+void cable_tick(struct cable *c, Msec now);
 /* Before each sleep, since a send can eat what the descriptor had to tell: takes in what came.
  * True: there is more. */
 bool cable_drain(struct cable *c, Msec now);

@@ -1,7 +1,6 @@
 #include "listen.h"
 
 #include "base/lockfile.h"
-#include "base/log.h"
 #include "wire/refusal.h"
 
 #include <arpa/inet.h>
@@ -186,7 +185,7 @@ static bool bind_own(struct listener *l, const struct options *o, struct fault *
 
 bool listener_open(struct listener *l, const struct options *o, struct fault *why)
 {
-    *l = (struct listener){.fd = -1, .lock = -1, .spare = -1};
+    *l = (struct listener){.fd = -1, .lock = -1};
     bool is_locked = take_lock(l, o->run, why);
     /* Of what a web server starts itself there may be several: each has the socket from it. */
     if (!take_passed(l) && !(is_locked && bind_own(l, o, why))) {
@@ -194,30 +193,13 @@ bool listener_open(struct listener *l, const struct options *o, struct fault *wh
         return false;
     }
     describe(l);
-    l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return true;
-}
-
-/* Without a descriptor to spare the peer would wait, and the loop turn for nothing. */
-static void turn_one_away(struct listener *l)
-{
-    static bool is_told;
-    close(l->spare);
-    int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
-        close(fd);
-    l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (!is_told)
-        log_error("connection turned away", kz("reason", "no file descriptor is left"));
-    is_told = true;
 }
 
 int listener_accept(struct listener *l)
 {
     const int yes = 1;
     int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-        turn_one_away(l);
     if (fd >= 0 && l->is_tcp)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     return fd;
@@ -235,5 +217,4 @@ void listener_close(struct listener *l)
     close_if_open(&l->fd);
     lockfile_close(l->lock);
     l->lock = -1;
-    close_if_open(&l->spare);
 }

@@ -7,8 +7,7 @@
 
 struct listener {
     int fd;
-    int lock;  /* -1: there is none */
-    int spare; /* given up for a moment when descriptors run out */
+    int lock; /* -1: there is none */
     bool is_tcp;
     char where[160]; /* for the ready line */
 };

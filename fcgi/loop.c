@@ -1,5 +1,7 @@
 #include "loop.h"
 
+#include "wire/refusal.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -34,11 +36,15 @@ struct timer {
     void *owner;
 };
 
-struct loop *loop_new(void)
+struct loop *loop_new(struct fault *why)
 {
     struct loop *l = must_alloc(sizeof *l);
-    int failed = uv_loop_init(&l->uv);
-    assert(!failed);
+    int error = uv_loop_init(&l->uv);
+    if (error) {
+        fail(why, REFUSE_INTERNAL, "no event loop: %s", uv_strerror(error));
+        free(l);
+        return NULL;
+    }
     uv_prepare_init(&l->uv, &l->prepare);
     uv_idle_init(&l->uv, &l->idle);
     l->prepare.data = l->idle.data = l;
@@ -101,15 +107,19 @@ static void on_signal(uv_signal_t *uv, int number)
     slot->on_signal(slot->owner, number);
 }
 
-void loop_on_signal(struct loop *l, int number, void (*callback)(void *owner, int number),
-                    void *owner)
+bool loop_on_signal(struct loop *l, int number, void (*callback)(void *owner, int number),
+                    void *owner, struct fault *why)
 {
     assert(l->signal_count < SIGNALS_MAX);
-    struct signal_slot *slot = &l->signals[l->signal_count++];
+    struct signal_slot *slot = &l->signals[l->signal_count];
+    int error = uv_signal_init(&l->uv, &slot->uv);
+    if (error)
+        return fail(why, REFUSE_INTERNAL, "no signals: %s", uv_strerror(error));
+    l->signal_count++;
     slot->on_signal = callback;
     slot->owner = owner;
-    uv_signal_init(&l->uv, &slot->uv);
     uv_signal_start(&slot->uv, on_signal, number);
+    return true;
 }
 
 /* An error is told by libuv without saying which: that it is one is all we need. */

@@ -4,6 +4,7 @@
 #define BELFRY_LOOP_H
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/memory.h"
 
 #include <stdbool.h>
@@ -12,9 +13,9 @@ struct loop;
 struct watch;
 struct timer;
 
-struct loop *loop_new(void);
-void loop_free(struct loop *l); /* everything in it must be freed before */
-void loop_run(struct loop *l);  /* until loop_stop */
+struct loop *loop_new(struct fault *why); /* NULL: no descriptor is left */
+void loop_free(struct loop *l);           /* everything in it must be freed before */
+void loop_run(struct loop *l);            /* until loop_stop */
 void loop_stop(struct loop *l);
 Msec loop_now(const struct loop *l); /* monotonic; read once a turn */
 
@@ -36,8 +37,8 @@ void timer_every(struct timer *t, Msec every);
 void timer_once(struct timer *t, Msec after); /* anew, where it runs already */
 void timer_free(struct timer *t);
 
-void loop_on_signal(struct loop *l, int number, void (*on_signal)(void *owner, int number),
-                    void *owner);
+MUST_USE bool loop_on_signal(struct loop *l, int number, void (*on_signal)(void *owner, int number),
+                             void *owner, struct fault *why);
 /* Called before each sleep. True: there is more to do, so don't sleep. */
 void loop_before_sleep(struct loop *l, bool (*hook)(void *owner), void *owner);
 

@@ -1,4 +1,5 @@
 /* belfry-fcgi -- the worker: holds the browsers' streams behind a web server. */
+#include "base/files.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "cgi.h"
@@ -9,9 +10,10 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+enum { FILES_LEAST = 64 }; /* a descriptor for each stream, and some for itself */
 
 static const char usage[] = "usage: belfry-fcgi [options]\n";
 
@@ -19,16 +21,6 @@ static int refuse(const struct fault *why)
 {
     log_error("stopped", kz("reason", why->text));
     return EX_CONFIG;
-}
-
-/* Each stream is a descriptor. */
-static void raise_limits(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 static void on_stop(void *owner, int number)
@@ -39,12 +31,12 @@ static void on_stop(void *owner, int number)
 }
 
 /* The parser's library puts handlers of its own for these. */
-static void set_signals(struct worker *w)
+static bool set_signals(struct worker *w, struct fault *why)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_DFL);
-    loop_on_signal(w->loop, SIGTERM, on_stop, w);
-    loop_on_signal(w->loop, SIGINT, on_stop, w);
+    return loop_on_signal(w->loop, SIGTERM, on_stop, w, why) &&
+           loop_on_signal(w->loop, SIGINT, on_stop, w, why);
 }
 
 /* `ready`: -1 where no parent waits for it. */
@@ -54,7 +46,8 @@ static int serve(const struct options *o, struct listener *l, unsigned number, i
     struct fault why = {0};
     if (!worker_open(&w, o, number, &why) || !worker_listen(&w, l, &why))
         return refuse(&why);
-    set_signals(&w);
+    if (!set_signals(&w, &why))
+        return refuse(&why);
     fprintf(stderr, "ready fcgi=%s worker=%u\n", l->where, number); /* whatever log_level is */
     if (ready < 0)
         notify_ready();
@@ -70,8 +63,7 @@ static int listen_and_serve(const struct options *o)
 {
     struct listener l;
     struct fault why = {0};
-    raise_limits();
-    if (!opening_check(o, &why) || !listener_open(&l, o, &why))
+    if (!files_open(FILES_LEAST, &why) || !opening_check(o, &why) || !listener_open(&l, o, &why))
         return refuse(&why);
     if (o->workers == 1)
         return serve(o, &l, 1, -1);

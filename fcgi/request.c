@@ -4,7 +4,7 @@
 #include "scan.h"
 #include "wire/refusal.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <fcgiapp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -22,20 +22,24 @@ struct request_parser {
     int memory; /* a memfd that the library reads a request from */
 };
 
+/* -1: no descriptor is left. */
 static int memory_open(void)
 {
-    int fd = memfd_create("belfry-request", MFD_CLOEXEC);
-    assert(fd >= 0);
-    return fd;
+    return memfd_create("belfry-request", MFD_CLOEXEC);
 }
 
-struct request_parser *request_parser_new(void)
+struct request_parser *request_parser_new(struct fault *why)
 {
+    int fd = memory_open();
+    if (fd < 0) {
+        fail(why, REFUSE_INTERNAL, "no memory file: %s", strerror(errno));
+        return NULL;
+    }
     struct request_parser *p = must_alloc(sizeof *p);
-    int failed = FCGX_Init();
-    assert(!failed);
+    if (FCGX_Init() != 0)
+        memory_is_out();
     FCGX_InitRequest(&p->fcgi, -1, 0);
-    p->memory = memory_open();
+    p->memory = fd;
     return p;
 }
 
@@ -110,6 +114,8 @@ static void take_body(struct request *r, struct buf *body)
 
 struct request *request_parse(struct request_parser *p, Str params, struct buf *body)
 {
+    if (p->memory < 0)
+        p->memory = memory_open();
     if (!fill_memory(p->memory, params))
         return NULL;
     p->fcgi.ipcFd = p->memory;

@@ -78,6 +78,7 @@ static void on_tick(void *owner)
     struct worker *w = owner;
     Msec now = loop_now(w->loop);
     feed_watchdog(w, now);
+    cable_tick(w->cable, now);
     link_tick(w->link, now);
     roster_tick(w->roster, now);
     opening_tick(w, now);
@@ -98,7 +99,9 @@ static void on_pace(void *owner)
 
 bool worker_open(struct worker *w, const struct options *o, unsigned number, struct fault *why)
 {
-    *w = (struct worker){.options = o, .number = number, .loop = loop_new()};
+    *w = (struct worker){.options = o, .number = number, .loop = loop_new(why)};
+    if (!w->loop)
+        return false;
     heap_init(&w->waits);
     list_init(&w->held);
     pipes_init(&w->pipes, w->loop);
@@ -115,7 +118,9 @@ bool worker_open(struct worker *w, const struct options *o, unsigned number, str
 
 bool worker_listen(struct worker *w, struct listener *l, struct fault *why)
 {
-    w->parser = request_parser_new();
+    w->parser = request_parser_new(why);
+    if (!w->parser)
+        return false;
     w->conns = conns_new(w, l, w->parser);
     if (l->lock < 0)
         return true; /* another one's folder: CGI programs go to that one */

@@ -1,4 +1,5 @@
 /* belfryd -- the hub. */
+#include "base/files.h"
 #include "base/lockfile.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+
+enum { FILES_LEAST = 64 }; /* its own, the log's, and those of some peers */
 
 static const char usage[] = "usage: belfryd [options]\n";
 static volatile sig_atomic_t stop;
@@ -100,6 +103,8 @@ static int run(const struct options *o, struct fault *why)
 static int lock_and_run(const struct options *o)
 {
     struct fault why = {0};
+    if (!files_open(FILES_LEAST, &why))
+        return give_up(&why);
     int data = lock_folder(o->data, &why), folder = -1;
     if (data >= 0)
         folder = lock_folder(o->run, &why);

@@ -11,7 +11,8 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "system"))
+for folder in ("system", "fault"):
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), folder))
 
 from belfry import Hub, SERVERS, Server, Worker, World  # noqa: E402
 

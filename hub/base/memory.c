@@ -4,15 +4,20 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *checked(void *p)
+void memory_is_out(void)
 {
     static const char text[] = "out of memory\n";
-    if (p)
-        return p;
     /* The log's own buffers need memory, so this line goes out as it is. */
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     (void)written;
     abort();
+}
+
+static void *checked(void *p)
+{
+    if (!p)
+        memory_is_out();
+    return p;
 }
 
 void *must_alloc(size_t size)

@@ -15,5 +15,7 @@ void *must_alloc(size_t size);
 void *must_realloc(void *old, size_t size);
 /* A copy of `size` bytes; free() it. */
 void *must_copy(const void *from, size_t size);
+/* That line, and the end: for what a library could not allocate. */
+_Noreturn void memory_is_out(void);
 
 #endif

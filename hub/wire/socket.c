@@ -18,7 +18,7 @@ enum {
 };
 
 struct socket_context {
-    void *zmq;
+    void *zmq; /* made with its first socket, which can say why there is none */
 };
 
 struct socket {
@@ -42,17 +42,14 @@ struct frame {
 
 struct socket_context *socket_context_new(void)
 {
-    struct socket_context *c = must_alloc(sizeof *c);
-    c->zmq = zmq_ctx_new();
-    assert(c->zmq);
-    return c;
+    return must_alloc(sizeof(struct socket_context));
 }
 
 void socket_context_free(struct socket_context *c)
 {
     if (!c)
         return;
-    while (zmq_ctx_term(c->zmq) != 0 && errno == EINTR)
+    while (c->zmq && zmq_ctx_term(c->zmq) != 0 && errno == EINTR)
         ;
     free(c);
 }
@@ -93,11 +90,13 @@ struct socket *socket_open(struct socket_context *c, enum socket_kind kind,
         [SOCKET_PUSH] = ZMQ_PUSH,     [SOCKET_XPUB] = ZMQ_XPUB,     [SOCKET_SUB] = ZMQ_SUB,
     };
     struct socket *s = must_alloc(sizeof *s);
+    if (!c->zmq)
+        c->zmq = zmq_ctx_new();
     s->context = c->zmq;
     s->kind = kind;
     s->is_unlimited = limits.high_water == 0;
     s->monitor_fd = -1;
-    s->zmq = zmq_socket(c->zmq, types[kind]);
+    s->zmq = c->zmq ? zmq_socket(c->zmq, types[kind]) : NULL;
     if (s->zmq && set_options(s, limits)) {
         s->fd = fd_of(s->zmq);
         return s;
@@ -166,6 +165,12 @@ bool socket_connect(struct socket *s, const char *endpoint, struct fault *why)
         return fail(why, REFUSE_CONFIG, "endpoint %s: cannot connect: %s", endpoint,
                     zmq_strerror(errno));
     return true;
+}
+
+void socket_reconnect(struct socket *s, const char *endpoint)
+{
+    zmq_disconnect(s->zmq, endpoint);
+    zmq_connect(s->zmq, endpoint); /* it did once: the endpoint is well formed */
 }
 
 bool socket_subscribe(struct socket *s, Str prefix)
@@ -353,8 +358,8 @@ static void let_go(void *data, void *frame)
 
 static void fill_copy(zmq_msg_t *part, Str bytes)
 {
-    int failed = zmq_msg_init_size(part, bytes.len);
-    assert(!failed); /* no memory */
+    if (zmq_msg_init_size(part, bytes.len) != 0)
+        memory_is_out();
     if (bytes.len)
         memcpy(zmq_msg_data(part), bytes.p, bytes.len);
 }
@@ -366,8 +371,8 @@ static void fill_shared(zmq_msg_t *part, struct frame *f)
         return;
     }
     char *bytes = f->is_received ? zmq_msg_data(&f->received) : f->own;
-    int failed = zmq_msg_init_data(part, bytes, f->bytes.len, let_go, frame_ref(f));
-    assert(!failed); /* no memory */
+    if (zmq_msg_init_data(part, bytes, f->bytes.len, let_go, frame_ref(f)) != 0)
+        memory_is_out();
 }
 
 static bool send_part(struct socket *s, zmq_msg_t *part, bool more)

@@ -40,6 +40,9 @@ void socket_close(struct socket *s);
  * is not spoken yet), and what else ZeroMQ knows. */
 MUST_USE bool socket_bind(struct socket *s, const char *endpoint, int group, struct fault *why);
 MUST_USE bool socket_connect(struct socket *s, const char *endpoint, struct fault *why);
+/* A connection anew, where nothing comes on the old one: ZeroMQ gives up what cannot be written to
+ * only when it cannot be read either. What is queued on it is lost. Between messages only. */
+void socket_reconnect(struct socket *s, const char *endpoint);
 bool socket_subscribe(struct socket *s, Str prefix); /* SUB only */
 
 /* Reports peers that come (DEALER): see socket_next_change. */

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct request_parser *parser;
     struct scan s;
     if (!parser)
-        parser = request_parser_new();
+        parser = request_parser_new(NULL);
     if (passes_scan(&s, str_make((const char *)data, size))) {
         struct request *r = request_parse(parser, buf_str(&s.params), &s.body);
         assert(r);

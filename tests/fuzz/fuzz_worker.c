@@ -279,6 +279,12 @@ struct cable *cable_open(struct worker *w, struct fault *why)
     return c;
 }
 
+void cable_tick(struct cable *c, Msec now)
+{
+    (void)c;
+    (void)now;
+}
+
 bool cable_drain(struct cable *c, Msec now)
 {
     if (!c->turns++) {
@@ -341,7 +347,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cable c = {.in = str_make((const char *)data, size)};
     struct options o;
     struct worker w;
-    struct listener l = {.lock = 0, .spare = -1};
+    struct listener l = {.lock = 0};
     struct fault why;
     memset(c.web, -1, sizeof c.web);
     memset(c.cgi, -1, sizeof c.cgi);

@@ -105,7 +105,7 @@ static bool stop(void *owner)
 static void begin(struct scene *s)
 {
     int ends[2];
-    *s = (struct scene){.loop = loop_new()};
+    *s = (struct scene){.loop = loop_new(NULL)};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     s->far = ends[1];
     pipes_init(&s->pipes, s->loop);

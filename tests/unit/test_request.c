@@ -13,7 +13,7 @@ static struct request_parser *parser;
 static int open_parser(void **state)
 {
     (void)state;
-    parser = request_parser_new();
+    parser = request_parser_new(NULL);
     return 0;
 }
 
