@@ -1,7 +1,7 @@
 """Kill loops on the real programs behind a real web server: publishers and readers go on, the hub,
 workers and the web server die again and again, at random instants and at named points. In the end
 the checker judges what was promised and what came. `crash.py --cycles N --events N` runs it by hand
-and prints one line."""
+and prints what came of it; exit code 1: a promise was broken, 2: the loop could not be run."""
 import argparse
 import collections
 import contextlib
@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "system"))
 
@@ -28,7 +29,11 @@ POINTS = {"before-begin": 8, "mid-batch": 600, "before-commit": 8, "mid-commit":
           "after-epoch": 1, "recovery": 25, "backup": 3, "sync": 8, "send": 800}
 WORKER_POINTS = {"send": 60, "stream": 600}
 LEG = 250                       # cycles after which the load is judged and begins anew
-KEEP = 3000                     # events of a channel that are kept
+KEEP = {"room:*": 3000, "short": 100}   # events that are kept
+
+
+class Broken(AssertionError):
+    """What the checker found."""
 
 
 class Load:
@@ -127,7 +132,8 @@ class Crashes:
         self.world, self.hits = world, collections.Counter()
         self.load = self.facts = self.lines = None
         world.set(workers=2, log_level="info")
-        world.channels["room:*"] = {"keep": KEEP}
+        for pattern, keep in KEEP.items():
+            world.channels[pattern] = {"keep": keep}
         self.hub, self.worker = Hub(world), Worker(world)
         self.begin(self.hub)
         self.begin(self.worker)
@@ -180,7 +186,8 @@ class Crashes:
         self.totals.update(counts)
         self.forget(self.load.program)
         self.load.program.process.stdin.close()
-        assert code == 0, "seed %d\n%s" % (self.seed, log[-6000:])
+        if code:
+            raise Broken("seed %d\n%s" % (self.seed, log[-6000:]))
 
     # The ways to die
 
@@ -284,6 +291,11 @@ class Crashes:
                     cycles, t["acknowledged"], t["received"], t["lost"],
                     t["doubled"] + t["twice_logged"], t["silent_gap"], t["false_gap"], t["broken"]))
 
+    def details(self, seconds):
+        return "seed=%d seconds=%.0f gaps=%d resumed=%d ends: %s" % (
+            self.seed, seconds, self.totals["gaps"], self.totals["resumed"],
+            " ".join("%s=%d" % item for item in sorted(self.hits.items())))
+
 
 def main():
     options = argparse.ArgumentParser(description="Kill loops on the real programs.")
@@ -294,14 +306,20 @@ def main():
     chosen = options.parse_args()
     world = World()
     began = now()
-    crashes = Crashes(world, chosen.web, chosen.seed)
     try:
+        crashes = Crashes(world, chosen.web, chosen.seed)
         print(crashes.run(chosen.cycles, chosen.events))
+        print(crashes.details(now() - began))
+        return 0
+    except Broken as broken:
+        print(broken)
+        return 1
+    except AssertionError:
+        traceback.print_exc()
+        return 2
     finally:
-        print("seed=%d seconds=%.0f hits: %s" % (crashes.seed, now() - began, " ".join(
-            "%s=%d" % item for item in sorted(crashes.hits.items()))))
         world.close()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

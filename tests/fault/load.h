@@ -6,7 +6,8 @@
 #include "history.h"
 #include "load_http.h"
 
-enum { ROOMS = 6, MARKER_LEN = 64 };
+/* Besides the rooms there is `short`, of which little is kept. */
+enum { ROOMS = 6, SHORT_EVERY = 8, MARKER_LEN = 64 };
 
 /* What the test that kills looks at while the load runs; a file mapped by both. */
 struct load_stats {
@@ -49,7 +50,8 @@ void publisher_mark(struct publisher *p);
 
 /* One reader. */
 struct reader;
-enum reader_kind { PLAIN, ENVELOPE, PATTERN, NAMED, POLL, READER_KINDS };
+/* A sleeper goes away for so long that it meets gaps. */
+enum reader_kind { PLAIN, ENVELOPE, PATTERN, NAMED, POLL, SLEEPER, READER_KINDS };
 struct reader *reader_new(struct load *l, unsigned number, enum reader_kind kind);
 void reader_free(struct reader *d);
 void reader_turn(struct reader *d);

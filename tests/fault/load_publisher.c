@@ -63,6 +63,8 @@ static Str channel_of(const struct publisher *p, uint64_t n, char out[32])
 {
     if (p->is_mark)
         return STR("end");
+    if (n % SHORT_EVERY == 0)
+        return STR("short");
     uint64_t hash = (n + (uint64_t)p->kind) * 0x9e3779b97f4a7c15u;
     return str_make(out, (size_t)snprintf(out, 32, "room:%u", (unsigned)(hash >> 40) % ROOMS));
 }

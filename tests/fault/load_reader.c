@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RETRY_LEAST = 10, RETRY_SPREAD = 140, MS = 1000000 };
+enum { RETRY_LEAST = 10, RETRY_SPREAD = 140, STAY = 400, SLEEP = 1500, MS = 1000000 };
 
 struct reader {
     struct http http, asks; /* the stream or polls; POST subscribe */
@@ -17,7 +17,8 @@ struct reader {
     Cursor last;  /* as EventSource keeps it */
     Cursor began; /* cursor of the present connection */
     bool is_on, is_open, has_extra, is_drained;
-    uint64_t due; /* ns */
+    uint64_t due;   /* ns: the next attempt */
+    uint64_t leave; /* ns: a sleeper's */
     /* the block of a stream that is being read */
     char id[64], event[32];
     struct buf data, text;
@@ -40,6 +41,8 @@ static void choose(struct reader *d, unsigned number)
         snprintf(d->channels, sizeof d->channels, "room:*,end");
     else if (d->kind == NAMED)
         snprintf(d->channels, sizeof d->channels, "%s,end", one);
+    else if (d->kind == SLEEPER)
+        snprintf(d->channels, sizeof d->channels, "short,end");
     else
         snprintf(d->channels, sizeof d->channels, "%s,%s,end", one, two);
     if (d->kind != NAMED)
@@ -78,7 +81,7 @@ void reader_free(struct reader *d)
 
 bool reader_is_open(const struct reader *d)
 {
-    if (d->kind == POLL)
+    if (d->kind == POLL || d->kind == SLEEPER)
         return !cursor_is_none(d->last);
     return d->is_open && (!d->extra || d->has_extra);
 }
@@ -165,8 +168,18 @@ static void ask_to_join(struct reader *d)
         wait_a_little(d);
 }
 
+static void go_to_sleep(struct reader *d)
+{
+    http_drop(&d->http);
+    tell(d, (struct fact){.what = FACT_CLOSE, .reason = STR("client")});
+    d->is_on = d->is_open = false;
+    d->due = d->load->now + load_random(d->load, SLEEP) * MS;
+}
+
 void reader_turn(struct reader *d)
 {
+    if (d->kind == SLEEPER && d->is_open && d->load->now > d->leave && !d->load->is_draining)
+        go_to_sleep(d);
     if (d->due > d->load->now || d->is_drained)
         return;
     if (!d->is_on)
@@ -202,6 +215,7 @@ static void opened(struct reader *d, const Json *told)
 {
     Cursor at = cursor_of(member(told, "cursor"));
     d->is_open = true;
+    d->leave = d->load->now + load_random(d->load, STAY) * MS;
     d->load->stats->connected++;
     tell(d, (struct fact){
                 .what = FACT_OPEN, .id = at, .resumed = json_is_true(json_get(told, "resumed"))});
