@@ -161,6 +161,12 @@ bool channel_is_over(const struct channel *ch)
     return ch->count > ch->keep.keep + ch->keep.keep / SLACK || ch->bytes > ch->keep.bytes;
 }
 
+/* A time that no clock tells, of a file that is damaged, does not come round to the past. */
+static Msec later(Msec from, Msec after)
+{
+    return from > UINT64_MAX - after ? UINT64_MAX : from + after;
+}
+
 void channel_schedule(struct channel_table *c, struct channel *ch)
 {
     if (ch->oldest && !ch->is_pruning)
@@ -172,7 +178,7 @@ void channel_schedule(struct channel_table *c, struct channel *ch)
     else if (channel_is_over(ch))
         heap_set(&c->due, &ch->due, 0);
     else
-        heap_set(&c->due, &ch->due, (ch->oldest ? ch->oldest : ch->emptied) + ch->keep.age);
+        heap_set(&c->due, &ch->due, later(ch->oldest ? ch->oldest : ch->emptied, ch->keep.age));
 }
 
 void channel_forgotten(struct channel_table *c, struct channel *ch)

@@ -357,7 +357,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     set_options(&o);
     only = &c;
     bool ok = listen_unix(web_address.sun_path, "", &l.fd, &why) && worker_open(&w, &o, 1, &why) &&
-              worker_listen(&w, &l, &why);
+              worker_listen(&w, &l, -1, &why);
     assert(ok);
     worker_run(&w);
     worker_close(&w);
