@@ -11,6 +11,9 @@ void cable_tick(struct cable *c, Msec now);
 /* Before each sleep, since a send can eat what the descriptor had to tell: takes in what came.
  * True: there is more. */
 bool cable_drain(struct cable *c, Msec now);
+/* For a successor, once it was given everything: says HELLO and waits for WELCOME, but not for
+ * long: the hub may be away. Takes in nothing that comes after it. */
+void cable_greet(struct cable *c);
 void cable_close(struct cable *c);
 
 #endif

@@ -1,9 +1,7 @@
-#include "conn.h"
+#include "conn_inside.h"
 
 #include "base/log.h"
 #include "route.h"
-#include "scan.h"
-#include "ship.h"
 #include "wire/refusal.h"
 
 #include <assert.h>
@@ -13,50 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    ACCEPTS = 16,
-    SPARE = 256,
-    INPUT = 64 * 1024,
-    REPLY = 4096,
-    STDOUT_PIECE = 16 * 1024 - RECORD_HEADER
-};
+enum { ACCEPTS = 16, SPARE = 256, REPLY = 4096, STDOUT_PIECE = 16 * 1024 - RECORD_HEADER };
 #define LINGER ((Msec)2000) /* how long a peer may go on sending after its answer */
 
-enum conn_state {
-    CONN_READING, /* a request comes, or none yet */
-    CONN_SERVING, /* it is the owner's to answer */
-    CONN_ENDING,  /* answered: the rest must go out */
-    CONN_LINGER,  /* out: the peer closes */
-    CONN_DOOMED,  /* to be freed at the end of the turn */
-};
-
-struct conn {
-    struct outlet outlet; /* first */
-    struct conns *all;
-    struct list node;
-    struct heap_node deadline;
-    struct watch *watch;
-    int fd;
-    enum conn_state state;
-    unsigned pieces; /* of the answer, so far */
-    struct ship ship;
-    struct scan scan;
-};
-
-struct conns {
-    struct worker *worker;
-    struct listener *listener;
-    struct request_parser *parser;
-    struct watch *watch;
-    struct list open, doomed;
-    struct heap deadlines;
-    struct scan_limits limits;
-    size_t count;
-    bool is_stopped, is_told;
-    char input[INPUT];
-};
-
-static void conn_doom(struct conn *c)
+void conn_doom(struct conn *c)
 {
     if (c->state == CONN_DOOMED)
         return;
@@ -76,7 +34,7 @@ static void no_deadline(struct conn *c)
     heap_remove(&c->all->deadlines, &c->deadline);
 }
 
-static void watch_conn(struct conn *c)
+void conn_watch(struct conn *c)
 {
     int events = LOOP_READ;
     if (c->state == CONN_SERVING || c->state == CONN_ENDING)
@@ -92,8 +50,12 @@ static void keep_open(struct conn *c)
     c->state = CONN_READING;
     c->pieces = 0;
     scan_next(&c->scan);
+    if (c->all->heir && conn_give(c, c->all->heir, c->all->heir_ctx)) {
+        conn_doom(c);
+        return;
+    }
     set_deadline(c, c->all->worker->options->keep_timeout);
-    watch_conn(c);
+    conn_watch(c);
 }
 
 /* Closing with input unread would take back what the peer has not read yet; and a peer that still
@@ -110,14 +72,14 @@ static void close_gently(struct conn *c)
     c->state = CONN_LINGER;
     shutdown(c->fd, SHUT_WR);
     set_deadline(c, LINGER);
-    watch_conn(c);
+    conn_watch(c);
 }
 
 /* A short answer keeps the connection where the peer wants that; a stream never does. */
 static void on_all_out(struct conn *c)
 {
     bool is_short = c->pieces <= 1 && c->scan.phase == SCAN_SERVED && !c->scan.is_refused;
-    if (c->scan.keep && is_short && !c->all->is_stopped)
+    if (c->scan.keep && is_short && (!c->all->is_stopped || c->all->heir))
         keep_open(c);
     else
         close_gently(c);
@@ -129,7 +91,7 @@ static void put_out(struct conn *c, struct chunk *chunk, Str bytes)
     case SHIP_ALL:
         break;
     case SHIP_SOME:
-        watch_conn(c);
+        conn_watch(c);
         break;
     case SHIP_BROKEN:
         conn_doom(c);
@@ -228,7 +190,7 @@ static void on_room(struct conn *c)
     else if (!c->outlet.owner)
         end_request(c);
     else {
-        watch_conn(c);
+        conn_watch(c);
         c->outlet.owner_ops->on_writable(c->outlet.owner);
     }
 }
@@ -238,7 +200,7 @@ static struct visit *begin(struct conn *c, struct request *r)
 {
     c->state = CONN_SERVING;
     no_deadline(c);
-    watch_conn(c);
+    conn_watch(c);
     return visit_new(c->all->worker, r, &c->outlet);
 }
 
@@ -345,7 +307,7 @@ static void on_events(void *owner, int events)
         on_input(c);
 }
 
-static void accept_one(struct conns *all, int fd)
+struct conn *conn_new(struct conns *all, int fd)
 {
     struct conn *c = must_alloc(sizeof *c);
     c->outlet.ops = &ops;
@@ -356,8 +318,14 @@ static void accept_one(struct conns *all, int fd)
     list_append(&all->open, &c->node);
     all->count++;
     assert(c->watch); /* a socket can be waited for */
+    return c;
+}
+
+static void accept_one(struct conns *all, int fd)
+{
+    struct conn *c = conn_new(all, fd);
     set_deadline(c, all->worker->options->head_timeout);
-    watch_conn(c);
+    conn_watch(c);
     on_input(c); /* what it wants is mostly there */
 }
 

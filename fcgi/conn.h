@@ -19,6 +19,15 @@ void conns_stop(struct conns *c);
 void conns_reap(struct conns *c);
 void conns_tick(struct conns *c, Msec now); /* deadlines */
 size_t conns_count(const struct conns *c);
+
+/* For a successor: each one that it can go on with, which is all but those that are being answered.
+ * False: `give` did not want one. */
+bool conns_give(struct conns *c, image_giver *give, void *ctx);
+/* It has them: they are closed here, without a word. From now on nobody is taken, and what is kept
+ * after its answer goes to `heir`. */
+void conns_abandon(struct conns *c, image_giver *heir, void *ctx);
+/* The descriptor is the connection's. An outlet to be written to where the image has a stream. */
+struct outlet *conns_restore(struct conns *c, int fd, const struct image_outlet *m, Msec now);
 /* No connection has a request that is not answered, or whose answer is not out. */
 bool conns_are_idle(struct conns *c);
 

@@ -244,6 +244,23 @@ static void on_input(void *owner, int events)
     look(c);
 }
 
+static struct call *call_new(struct handover *h, int fd, int passed, Msec deadline)
+{
+    struct call *c = must_alloc(sizeof *c);
+    c->all = h;
+    c->fd = fd;
+    c->passed = passed;
+    c->deadline = deadline;
+    buf_init(&c->bytes, HANDOVER_HEAD + PARAMS_MAX + h->worker->options->max_body + PIECE);
+    c->watch = watch_new(h->worker->loop, fd, on_input, c);
+    assert(c->watch); /* a socket can be waited for */
+    list_append(&h->open, &c->node);
+    watch_set(c->watch, LOOP_READ);
+    if (++h->count >= CALLS_MAX)
+        watch_set(h->watch, 0); /* the others wait in the backlog */
+    return c;
+}
+
 static void on_connect(void *owner, int events)
 {
     struct handover *h = owner;
@@ -255,29 +272,19 @@ static void on_connect(void *owner, int events)
             watch_set(h->watch, 0);
         return;
     }
-    struct call *c = must_alloc(sizeof *c);
-    c->all = h;
-    c->fd = fd;
-    c->passed = -1;
-    c->deadline = loop_now(h->worker->loop) + h->worker->options->head_timeout;
-    buf_init(&c->bytes, HANDOVER_HEAD + PARAMS_MAX + h->worker->options->max_body + PIECE);
-    c->watch = watch_new(h->worker->loop, fd, on_input, c);
-    assert(c->watch); /* a socket can be waited for */
-    list_append(&h->open, &c->node);
-    watch_set(c->watch, LOOP_READ);
-    if (++h->count >= CALLS_MAX)
-        watch_set(h->watch, 0); /* the others wait in the backlog */
+    call_new(h, fd, -1, loop_now(h->worker->loop) + h->worker->options->head_timeout);
 }
 
-struct handover *handover_new(struct worker *w, struct fault *why)
+struct handover *handover_new(struct worker *w, int fd, struct fault *why)
 {
     char path[PATH_BYTES];
     struct handover *h = must_alloc(sizeof *h);
     h->worker = w;
     list_init(&h->open);
     list_init(&h->doomed);
-    if (!socket_path(path, w->options, w->number) ||
-        !listen_unix(path, w->options->socket_group, &h->fd, why)) {
+    h->fd = fd;
+    if (fd < 0 && (!socket_path(path, w->options, w->number) ||
+                   !listen_unix(path, w->options->socket_group, &h->fd, why))) {
         free(h);
         return NULL;
     }
@@ -337,4 +344,42 @@ void handover_free(struct handover *h)
     watch_free(h->watch);
     close(h->fd);
     free(h);
+}
+
+int handover_socket(const struct handover *h)
+{
+    return h->fd;
+}
+
+bool handover_give(const struct handover *h, Msec now, image_giver *give, void *ctx)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &h->open)
+    {
+        const struct call *c = CONTAINER_OF(node, struct call, node);
+        struct image_outlet m = {
+            .kind = IMAGE_CALL,
+            .fds = c->passed >= 0 ? 2 : 1,
+            .deadline = c->deadline > now ? c->deadline - now : 1,
+            .body = buf_str(&c->bytes),
+        };
+        if (!give(ctx, &m, (const int[]){c->fd, c->passed}))
+            return false;
+    }
+    return true;
+}
+
+void handover_abandon(struct handover *h)
+{
+    handover_stop(h);
+    while (!list_is_empty(&h->open))
+        doom(CONTAINER_OF(h->open.next, struct call, node));
+}
+
+void handover_restore(struct handover *h, int fd, int passed, const struct image_outlet *m,
+                      Msec now)
+{
+    struct call *c = call_new(h, fd, passed, now + m->deadline);
+    if (!buf_put(&c->bytes, m->body))
+        doom(c); /* less is allowed now */
 }

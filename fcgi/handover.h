@@ -20,11 +20,21 @@ bool handover_pass(const struct options *o, Str environment, Str body, int fd);
 
 /* The worker's end. */
 struct handover;
-struct handover *handover_new(struct worker *w, struct fault *why);
+/* `fd`: the socket, as one before us had it; -1: a fresh one. */
+struct handover *handover_new(struct worker *w, int fd, struct fault *why);
 void handover_tick(struct handover *h, Msec now); /* deadlines */
 void handover_reap(struct handover *h);
 bool handover_is_idle(const struct handover *h);
 void handover_stop(struct handover *h); /* takes nothing new */
 void handover_free(struct handover *h);
+
+/* For a successor: the socket, and each program that has not said all. */
+int handover_socket(const struct handover *h);
+bool handover_give(const struct handover *h, Msec now, image_giver *give, void *ctx);
+/* It has them: they are closed here, and nobody is taken any more. */
+void handover_abandon(struct handover *h);
+/* `passed`: -1 where it has not come yet. Both descriptors are the handover's. */
+void handover_restore(struct handover *h, int fd, int passed, const struct image_outlet *m,
+                      Msec now);
 
 #endif

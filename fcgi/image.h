@@ -33,6 +33,9 @@ enum image_kind {
 #include "image.def"
 #undef IMAGE
 
+/* Takes an image of an outlet with its descriptors, which stay the caller's. False: no. */
+typedef bool image_giver(void *ctx, const struct image_outlet *m, const int *fds);
+
 /* A packet between two workers says one word. Its bytes and descriptors lie beside it. */
 enum image_word {
     IMAGE_HELLO,   /* new: I have started (8 bytes: my pid, big end first) */

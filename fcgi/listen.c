@@ -136,6 +136,14 @@ static bool is_passed_by_systemd(void)
            is_listening(FIRST_PASSED);
 }
 
+/* The path it has now: it was bound beside that, and renamed. */
+static void describe_path(struct listener *l, Str path)
+{
+    if (str_ends(path, STR(".new")))
+        path.len -= STR(".new").len;
+    snprintf(l->where, sizeof l->where, "unix:%.*s", FMT(path));
+}
+
 /* A name for the log; and whether it is TCP, where closing must wait for the peer. */
 static void describe(struct listener *l)
 {
@@ -153,7 +161,7 @@ static void describe(struct listener *l)
         snprintf(l->where, sizeof l->where, "%s:%u",
                  inet_ntop(AF_INET, &a.in.sin_addr, host, sizeof host), ntohs(a.in.sin_port));
     else if (!l->is_tcp && !l->where[0])
-        snprintf(l->where, sizeof l->where, "unix:%.110s", a.un.sun_path);
+        describe_path(l, str_of(a.un.sun_path));
 }
 
 static bool take_passed(struct listener *l)
@@ -194,6 +202,13 @@ bool listener_open(struct listener *l, const struct options *o, struct fault *wh
     }
     describe(l);
     return true;
+}
+
+void listener_inherit(struct listener *l, int fd, int lock, Str where)
+{
+    *l = (struct listener){.fd = fd, .lock = lock};
+    snprintf(l->where, sizeof l->where, "%.*s", FMT(where));
+    describe(l);
 }
 
 int listener_accept(struct listener *l)

@@ -4,6 +4,7 @@
 #define BELFRY_LISTEN_H
 
 #include "base/options.h"
+#include "base/str.h"
 
 struct listener {
     int fd;
@@ -13,6 +14,9 @@ struct listener {
 };
 
 MUST_USE bool listener_open(struct listener *l, const struct options *o, struct fault *why);
+/* Of descriptors that another process opened so. `where`: as it named it; empty: to be found out.
+ */
+void listener_inherit(struct listener *l, int fd, int lock, Str where);
 /* Nonblocking, close-on-exec. -1: nobody waits, or it could not be taken. */
 int listener_accept(struct listener *l);
 void listener_close(struct listener *l);

@@ -5,7 +5,9 @@
 #include "cgi.h"
 #include "listen.h"
 #include "opening.h"
+#include "spawn.h"
 #include "supervise.h"
+#include "take.h"
 #include "worker.h"
 
 #include <signal.h>
@@ -30,44 +32,88 @@ static void on_stop(void *owner, int number)
     worker_stop(owner);
 }
 
+static void on_renew(void *owner, int number)
+{
+    (void)number;
+    worker_renew(owner);
+}
+
 /* The parser's library puts handlers of its own for these. */
 static bool set_signals(struct worker *w, struct fault *why)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_DFL);
     return loop_on_signal(w->loop, SIGTERM, on_stop, w, why) &&
-           loop_on_signal(w->loop, SIGINT, on_stop, w, why);
+           loop_on_signal(w->loop, SIGINT, on_stop, w, why) &&
+           loop_on_signal(w->loop, SIGHUP, on_renew, w, why);
 }
 
-/* `ready`: -1 where no parent waits for it. */
-static int serve(const struct options *o, struct listener *l, unsigned number, int ready)
+/* The supervisor is gone: nobody would know of this one. */
+static void on_orphaned(void *owner, int events)
 {
-    struct worker w;
+    (void)events;
+    worker_stop(owner);
+}
+
+/* The worker that a successor was made for has let go of everything, or the process ends here. */
+static bool inherit(struct worker *w, struct listener *l, const struct heritage *h)
+{
     struct fault why = {0};
-    if (!worker_open(&w, o, number, &why) || !worker_listen(&w, l, &why))
+    if (!take_all(w, l, h->takeover, &why) || !set_signals(w, &why) || !take_over(w, &why))
+        take_give_up(w, h->takeover, &why);
+    return true;
+}
+
+static bool begin(struct worker *w, struct listener *l, const struct heritage *h, struct fault *why)
+{
+    if (!worker_open(w, w->options, w->number, why))
+        return false;
+    w->ready = h->ready;
+    if (h->takeover >= 0)
+        return inherit(w, l, h);
+    return worker_listen(w, l, -1, why) && set_signals(w, why);
+}
+
+static int serve(const struct options *o, struct listener *l, const struct heritage *h)
+{
+    struct worker w = {.options = o, .number = (unsigned)h->number};
+    struct watch *supervisor = NULL;
+    struct fault why = {0};
+    if (!begin(&w, l, h, &why))
         return refuse(&why);
-    if (!set_signals(&w, &why))
-        return refuse(&why);
-    fprintf(stderr, "ready fcgi=%s worker=%u\n", l->where, number); /* whatever log_level is */
-    if (ready < 0)
+    /* Whatever log_level is. */
+    fprintf(stderr, "ready fcgi=%s worker=%d pid=%d\n", l->where, h->number, (int)getpid());
+    if (h->ready >= 0) {
+        supervisor = watch_new(w.loop, h->ready, on_orphaned, &w);
+        watch_set(supervisor, LOOP_ERROR);
+    }
+    if (h->takeover < 0 && h->ready >= 0)
+        supervise_report(h->ready, w.number, (int)getpid());
+    else if (h->takeover < 0)
         notify_ready();
-    else
-        (void)!write(ready, "r", 1);
     worker_run(&w);
+    watch_free(supervisor);
     worker_close(&w);
     listener_close(l);
     return EX_OK;
 }
 
-static int listen_and_serve(const struct options *o)
+static int listen_and_serve(const struct options *o, const struct heritage *inherited)
 {
+    static const struct heritage own = {1, -1, -1, -1, -1};
     struct listener l;
     struct fault why = {0};
-    if (!files_open(FILES_LEAST, &why) || !opening_check(o, &why) || !listener_open(&l, o, &why))
+    if (!files_open(FILES_LEAST, &why) || !opening_check(o, &why))
+        return refuse(&why);
+    if (inherited) {
+        listener_inherit(&l, inherited->listen, inherited->lock, STR_NONE);
+        return serve(o, &l, inherited);
+    }
+    if (!listener_open(&l, o, &why))
         return refuse(&why);
     if (o->workers == 1)
-        return serve(o, &l, 1, -1);
-    int code = supervise(o, &l, serve);
+        return serve(o, &l, &own);
+    int code = supervise(o, &l);
     listener_close(&l);
     return code;
 }
@@ -76,10 +122,13 @@ int main(int argc, char **argv)
 {
     struct options o;
     struct fault why = {0};
+    struct heritage inherited;
     signal(SIGPIPE, SIG_IGN);
     log_init("belfry-fcgi", LOG_LEVEL_INFO);
+    spawn_remember(argv);
+    bool is_heir = spawn_heritage(&inherited);
     /* A CGI program's arguments are words of the browser's query. */
-    bool is_cgi = cgi_is_asked();
+    bool is_cgi = !is_heir && cgi_is_asked();
     if (!options_load(&o, PROGRAM_WORKER, is_cgi ? 1 : argc, argv, &why))
         return refuse(&why);
     log_init("belfry-fcgi", (enum log_level)o.log_level);
@@ -87,7 +136,7 @@ int main(int argc, char **argv)
     if (is_cgi)
         code = cgi_serve(&o);
     else if (!options_answer(&o, stdout, PROGRAM_WORKER, usage))
-        code = listen_and_serve(&o);
+        code = listen_and_serve(&o, is_heir ? &inherited : NULL);
     options_fini(&o);
     return code;
 }

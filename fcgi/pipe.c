@@ -167,3 +167,48 @@ void pipes_fini(struct pipes *all)
         doom(CONTAINER_OF(all->open.next, struct pipe, node));
     pipes_reap(all);
 }
+
+static bool give_one(const struct pipe *p, Msec now, image_giver *give, void *ctx)
+{
+    struct portrait drawn = {.wait = 0};
+    buf_init(&drawn.stream, IMAGE_BYTES_MAX);
+    buf_init(&drawn.poll, IMAGE_BYTES_MAX);
+    p->outlet.owner_ops->draw(p->outlet.owner, now, &drawn);
+    struct image_outlet m = {
+        .kind = IMAGE_PIPE,
+        .fds = 1,
+        .rest = p->ship.chunk ? p->ship.left : STR_NONE,
+        .stream = buf_str(&drawn.stream),
+        .poll = buf_str(&drawn.poll),
+        .wait = drawn.wait,
+    };
+    bool ok = !m.stream.len || give(ctx, &m, &p->fd); /* one that has ended just now stays */
+    buf_fini(&drawn.stream);
+    buf_fini(&drawn.poll);
+    return ok;
+}
+
+bool pipes_give(const struct pipes *all, Msec now, image_giver *give, void *ctx)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &all->open)
+    {
+        const struct pipe *p = CONTAINER_OF(node, struct pipe, node);
+        bool has_stream = p->outlet.owner && p->outlet.owner_ops->draw;
+        if (has_stream && !give_one(p, now, give, ctx))
+            return false;
+    }
+    return true;
+}
+
+struct outlet *pipe_restore(struct pipes *all, int fd, const struct image_outlet *m)
+{
+    struct outlet *o = pipe_new(all, fd);
+    struct pipe *p = pipe_of(o);
+    if (m->rest.len) {
+        p->ship.chunk = chunk_copy(m->rest);
+        p->ship.left = chunk_bytes(p->ship.chunk);
+    }
+    watch_pipe(p);
+    return o;
+}

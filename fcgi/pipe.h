@@ -4,6 +4,7 @@
 #define BELFRY_PIPE_H
 
 #include "base/list.h"
+#include "image.h"
 #include "loop.h"
 #include "outlet.h"
 
@@ -26,5 +27,9 @@ void pipes_fini(struct pipes *p);
 
 /* The descriptor is the pipe's from now on. */
 struct outlet *pipe_new(struct pipes *all, int fd);
+
+/* For a successor: each one that has a stream. False: `give` did not want one. */
+bool pipes_give(const struct pipes *p, Msec now, image_giver *give, void *ctx);
+struct outlet *pipe_restore(struct pipes *all, int fd, const struct image_outlet *m);
 
 #endif

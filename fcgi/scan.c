@@ -252,3 +252,44 @@ enum scan_event scan_feed(struct scan *s, Str *bytes, struct buf *reply, struct 
         event = step(s, bytes, reply, why);
     return event;
 }
+
+void scan_put_image(const struct scan *s, struct image_outlet *m)
+{
+    m->phase = (uint8_t)s->phase;
+    m->id = s->id;
+    m->keep = s->keep;
+    m->refused = s->is_refused;
+    m->ended = s->is_ended;
+    m->sized = s->has_size;
+    m->size = s->size;
+    m->header = str_make(s->header, s->have);
+    m->begin = str_make(s->begin, s->got);
+    m->left = (uint32_t)s->left;
+    m->padding = (uint32_t)s->padding;
+    m->params = buf_str(&s->params);
+    m->body = buf_str(&s->body);
+}
+
+void scan_restore(struct scan *s, const struct image_outlet *m, const struct scan_limits *limits)
+{
+    scan_init(s, limits);
+    if (m->body.len > s->body.max)
+        s->body.max = m->body.len; /* so much was allowed when it came */
+    s->phase = (enum scan_phase)m->phase;
+    s->id = (uint16_t)m->id;
+    s->keep = m->keep;
+    s->is_refused = m->refused;
+    s->is_ended = m->ended;
+    s->has_size = m->sized;
+    s->size = m->size;
+    s->have = (uint8_t)m->header.len;
+    s->got = (uint8_t)m->begin.len;
+    memcpy(s->header, m->header.len ? m->header.p : "", m->header.len);
+    memcpy(s->begin, m->begin.len ? m->begin.p : "", m->begin.len);
+    s->left = m->left;
+    s->padding = m->padding;
+    if (s->have == sizeof s->header && !record_unpack(s->header, &s->record))
+        s->have = 0; /* not in an image that was read: it is checked */
+    buf_put(&s->params, m->params);
+    buf_put(&s->body, m->body);
+}

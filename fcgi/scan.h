@@ -5,6 +5,7 @@
 #define BELFRY_SCAN_H
 
 #include "base/fault.h"
+#include "image.h"
 #include "record.h"
 
 #define PARAMS_MAX (64 * 1024) /* bytes of a request's head */
@@ -57,5 +58,9 @@ void scan_drop(struct scan *s);
 void scan_refuse(struct scan *s);
 /* The request is answered: ready for the next one on this connection. */
 void scan_next(struct scan *s);
+
+/* What of it goes into a connection's image, whose slices are the scanner's; and back. */
+void scan_put_image(const struct scan *s, struct image_outlet *m);
+void scan_restore(struct scan *s, const struct image_outlet *m, const struct scan_limits *limits);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,54 +23,47 @@
 struct child {
     pid_t pid; /* 0: dead */
     Msec born, again, back_off;
+    bool is_ready; /* it was, once */
+};
+
+struct report {
+    uint32_t number;
+    int32_t pid;
 };
 
 struct crew {
-    const struct options *options;
-    struct listener *listener;
-    supervise_child *run;
+    const struct listener *listener;
     struct child *v;
     size_t n, ready;
+    size_t renewing; /* 1..n: that worker is being replaced; 0: none */
     int signals, ready_read, ready_write;
     bool is_stopping;
     int code;
 };
 
-static int open_signals(sigset_t *before)
+static int open_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, before);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The child's own life, in a process that dies with its parent. */
-static void become_child(struct crew *c, size_t i, const sigset_t *mask, pid_t parent)
+static void start(struct crew *c, size_t i, Msec now)
 {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(EX_OK);
-    sigprocmask(SIG_SETMASK, mask, NULL);
-    close(c->signals);
-    close(c->ready_read);
-    exit(c->run(c->options, c->listener, (unsigned)i + 1, c->ready_write));
-}
-
-static void start(struct crew *c, size_t i, const sigset_t *mask, Msec now)
-{
-    pid_t parent = getpid();
     struct child *child = &c->v[i];
+    struct heritage h = {(int)i + 1, c->listener->fd, c->listener->lock, c->ready_write, -1};
+    struct fault why;
     child->born = now;
-    child->pid = fork();
-    if (child->pid == 0)
-        become_child(c, i, mask, parent);
+    child->pid = spawn(&h, false, &why);
     if (child->pid < 0) {
         child->pid = 0;
         child->again = now + BACK_OFF_MOST;
-        log_error("worker not started", kz("reason", strerror(errno)));
+        log_error("worker not started", kz("reason", why.text));
     }
 }
 
@@ -110,38 +104,84 @@ static void reap(struct crew *c, Msec now)
                 on_death(c, &c->v[i], status, now);
 }
 
+/* One after the other, so that not all of them freeze, nor twice the memory is needed, at once. One
+ * that is dead begins anew anyway. */
+static void renew_next(struct crew *c)
+{
+    while (++c->renewing <= c->n) {
+        if (c->v[c->renewing - 1].pid) {
+            kill(c->v[c->renewing - 1].pid, SIGHUP);
+            return;
+        }
+    }
+    c->renewing = 0;
+    notify_ready();
+}
+
+static void renew(struct crew *c)
+{
+    if (c->is_stopping || c->ready < c->n)
+        return;
+    log_info("workers are replaced", kn("workers", c->n));
+    notify_reloading();
+    c->renewing = 0;
+    renew_next(c);
+}
+
 static void take_signals(struct crew *c, Msec now)
 {
     struct signalfd_siginfo info;
     while (read(c->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD) {
             reap(c, now);
-            continue;
+        } else if (info.ssi_signo == SIGHUP) {
+            renew(c);
+        } else {
+            c->is_stopping = true;
+            notify_stopping();
+            pass_on(c, SIGTERM);
         }
-        c->is_stopping = true;
-        notify_stopping();
-        pass_on(c, SIGTERM);
     }
 }
 
-static void take_ready(struct crew *c)
+static void take_report(struct crew *c, const struct report *r, Msec now)
 {
-    char bytes[64];
-    ssize_t n = read(c->ready_read, bytes, sizeof bytes);
-    size_t before = c->ready;
-    c->ready += n > 0 ? (size_t)n : 0;
-    if (before < c->n && c->ready >= c->n)
+    if (r->number < 1 || r->number > c->n)
+        return;
+    struct child *child = &c->v[r->number - 1];
+    if (r->pid && r->pid != child->pid) { /* the one before it goes by itself */
+        child->pid = r->pid;
+        child->born = now;
+    }
+    c->ready += !child->is_ready;
+    if (!child->is_ready && c->ready == c->n)
         notify_ready();
+    child->is_ready = true;
+    if (r->number == c->renewing)
+        renew_next(c);
+}
+
+static void take_reports(struct crew *c, Msec now)
+{
+    struct report r;
+    while (read(c->ready_read, &r, sizeof r) == (ssize_t)sizeof r)
+        take_report(c, &r, now);
+}
+
+void supervise_report(int ready, unsigned number, int pid)
+{
+    struct report r = {number, pid};
+    (void)!write(ready, &r, sizeof r); /* nobody reads it: the supervisor is gone */
 }
 
 /* Starts whoever is due. How long until the next is, or -1. */
-static int start_due(struct crew *c, const sigset_t *mask, Msec now)
+static int start_due(struct crew *c, Msec now)
 {
     Msec next = 0;
     for (size_t i = 0; i < c->n && !c->is_stopping; i++) {
         struct child *child = &c->v[i];
         if (!child->pid && child->again <= now)
-            start(c, i, mask, now);
+            start(c, i, now);
         if (!child->pid && (!next || child->again < next))
             next = child->again;
     }
@@ -161,31 +201,31 @@ static int shorter(int ms, Msec other)
     return other && (ms < 0 || (Msec)ms > other) ? (int)other : ms;
 }
 
-static void watch(struct crew *c, const sigset_t *mask)
+/* Who serves now is heard before who has died: one that was replaced has said so before it went. */
+static void watch(struct crew *c)
 {
     while (!is_over(c)) {
-        int ms = shorter(start_due(c, mask, clock_mono()), notify_interval());
+        int ms = shorter(start_due(c, clock_mono()), notify_interval());
         struct pollfd fds[] = {{c->signals, POLLIN, 0}, {c->ready_read, POLLIN, 0}};
         poll(fds, COUNT_OF(fds), ms);
+        take_reports(c, clock_mono());
         take_signals(c, clock_mono());
-        if (fds[1].revents)
-            take_ready(c);
         notify_watchdog();
     }
 }
 
-int supervise(const struct options *o, struct listener *l, supervise_child *child)
+int supervise(const struct options *o, const struct listener *l)
 {
     int ends[2];
-    sigset_t mask;
-    struct crew c = {.options = o, .listener = l, .run = child, .n = (size_t)o->workers};
+    struct crew c = {.listener = l, .n = (size_t)o->workers};
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return EX_OSERR;
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* a successor's parent is gone from the start */
     c.ready_read = ends[0];
     c.ready_write = ends[1];
-    c.signals = open_signals(&mask);
+    c.signals = open_signals();
     c.v = must_alloc(c.n * sizeof *c.v);
-    watch(&c, &mask);
+    watch(&c);
     free(c.v);
     close(c.signals);
     close(ends[0]);

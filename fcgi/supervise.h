@@ -1,16 +1,17 @@
-/* supervise -- several workers on one listening socket: forks them before any thread is there, puts
- * a new one in the place of each that dies, and passes signals on. */
+/* supervise -- several workers on one listening socket: starts them (spawn.h), puts a new one in
+ * the place of each that dies, has them replaced one after the other on SIGHUP, and passes a stop
+ * on. */
 #ifndef BELFRY_SUPERVISE_H
 #define BELFRY_SUPERVISE_H
 
 #include "base/options.h"
 #include "listen.h"
 
-/* A worker's whole life, in its own process; tells by one byte into `ready` that it serves. */
-typedef int supervise_child(const struct options *o, struct listener *l, unsigned number,
-                            int ready);
+/* Returns when all are gone; with the exit code. */
+int supervise(const struct options *o, const struct listener *l);
 
-/* Returns in the parent, when all are gone; with its exit code. */
-int supervise(const struct options *o, struct listener *l, supervise_child *child);
+/* A worker says into `ready` who serves in its place now; pid 0: itself still, a takeover failed.
+ */
+void supervise_report(int ready, unsigned number, int pid);
 
 #endif

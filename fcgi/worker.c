@@ -4,8 +4,10 @@
 #include "base/notify.h"
 #include "cable.h"
 #include "conn.h"
+#include "give.h"
 #include "handover.h"
 #include "opening.h"
+#include "take.h"
 #include "wait.h"
 #include "wire/names.h"
 
@@ -73,6 +75,14 @@ static void feed_watchdog(struct worker *w, Msec now)
     notify_watchdog();
 }
 
+static void end_give(struct worker *w, Msec now)
+{
+    if (!w->give || !give_is_over(w->give, now))
+        return;
+    give_free(w->give);
+    w->give = NULL;
+}
+
 static void on_tick(void *owner)
 {
     struct worker *w = owner;
@@ -87,6 +97,7 @@ static void on_tick(void *owner)
         conns_tick(w->conns, now);
     if (w->handover)
         handover_tick(w->handover, now);
+    end_give(w, now);
     if (w->is_stopping)
         roster_drain(w->roster, now, w->stop_at > now ? w->stop_at - now : 0);
 }
@@ -99,7 +110,7 @@ static void on_pace(void *owner)
 
 bool worker_open(struct worker *w, const struct options *o, unsigned number, struct fault *why)
 {
-    *w = (struct worker){.options = o, .number = number, .loop = loop_new(why)};
+    *w = (struct worker){.options = o, .number = number, .ready = -1, .loop = loop_new(why)};
     if (!w->loop)
         return false;
     heap_init(&w->waits);
@@ -116,15 +127,16 @@ bool worker_open(struct worker *w, const struct options *o, unsigned number, str
     return w->cable != NULL;
 }
 
-bool worker_listen(struct worker *w, struct listener *l, struct fault *why)
+bool worker_listen(struct worker *w, struct listener *l, int handover, struct fault *why)
 {
+    w->listener = l;
     w->parser = request_parser_new(why);
     if (!w->parser)
         return false;
     w->conns = conns_new(w, l, w->parser);
     if (l->lock < 0)
         return true; /* another one's folder: CGI programs go to that one */
-    w->handover = handover_new(w, why);
+    w->handover = handover_new(w, handover, why);
     return w->handover != NULL;
 }
 
@@ -139,6 +151,8 @@ void worker_stop(struct worker *w)
         return;
     w->is_stopping = true;
     w->stop_at = loop_now(w->loop) + DRAIN;
+    give_free(w->give);
+    w->give = NULL;
     log_info("stopping", kn("streams", roster_streams(w->roster)), kn("requests", w->visits));
     if (w->conns)
         conns_stop(w->conns);
@@ -146,8 +160,36 @@ void worker_stop(struct worker *w)
         handover_stop(w->handover);
 }
 
+void worker_renew(struct worker *w)
+{
+    end_give(w, loop_now(w->loop));
+    if (w->is_stopping || w->give || !w->conns)
+        log_warn("takeover not begun",
+                 kz("reason", w->is_stopping ? "this worker stops" : "one has begun"));
+    else
+        w->give = give_begin(w);
+}
+
+void worker_settle(struct worker *w)
+{
+    Msec now = clock_mono();
+    link_set_wall(w->link, clock_wall());
+    (void)cable_drain(w->cable, now);
+    reap(w);
+    roster_flush(w->roster, now);
+    reap(w);
+}
+
+void worker_leave(struct worker *w)
+{
+    w->is_stopping = true;
+    w->stop_at = loop_now(w->loop);
+}
+
 void worker_close(struct worker *w)
 {
+    give_free(w->give);
+    take_free(w->take);
     conns_free(w->conns);
     pipes_fini(&w->pipes);
     handover_free(w->handover);

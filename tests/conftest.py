@@ -14,7 +14,7 @@ import pytest
 for folder in ("system", "fault"):
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), folder))
 
-from belfry import Hub, SERVERS, Server, Worker, World  # noqa: E402
+from belfry import Hub, SERVERS, Server, Worker, World, adopt_orphans  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -26,6 +26,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "channels(table): retention for patterns of channels")
     config.addinivalue_line("markers", "web(name): the web server behind `site`")
     config.addinivalue_line("markers", "long: takes minutes; only with --long")
+    adopt_orphans()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -32,6 +32,21 @@ void notify_ready(void)
     tell("READY=1");
 }
 
+void notify_reloading(void)
+{
+    char state[80];
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu",
+             (unsigned long long)clock_mono_us());
+    tell(state);
+}
+
+void notify_status(const char *text)
+{
+    char state[300];
+    snprintf(state, sizeof state, "STATUS=%s", text);
+    tell(state);
+}
+
 void notify_stopping(void)
 {
     tell("STOPPING=1");

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 
 void notify_ready(void);
+void notify_reloading(void); /* until notify_ready */
+void notify_status(const char *text);
 void notify_stopping(void);
 void notify_watchdog(void);
 void notify_main_pid(int pid); /* another process is the service from now on */

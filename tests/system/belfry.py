@@ -2,6 +2,7 @@
 
 Everything waits for a ready line or an answer, with a deadline; nothing waits for time.
 """
+import ctypes
 import grp
 import http.client
 import json
@@ -17,6 +18,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import types
 import urllib.parse
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -147,6 +149,34 @@ class Program:
         except subprocess.TimeoutExpired:
             raise AssertionError("%s (pid %d) does not end:\n%s" % (
                 self.name, self.pid, self.log()[-3000:])) from None
+
+
+def adopt_orphans():
+    """Whose parent ends becomes a child of this process, so that it can be waited for."""
+    ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)     # PR_SET_CHILD_SUBREAPER
+
+
+class Heir(Program):
+    """The process that took over from another one, with its log, its session and everything else."""
+
+    def __init__(self, world, old, pid):        # pylint: disable=super-init-not-called
+        self.name, self.args, self.ready, self.path = old.name, old.args, old.ready, old.path
+        self.process = types.SimpleNamespace(pid=pid, returncode=None, poll=self._poll)
+        world.programs.append(self)
+
+    def _poll(self):
+        if self.process.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                return None                     # its parent is still there
+            if pid:
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.process.returncode
+
+    def wait(self, within=20):
+        until(lambda: not self.alive, within, "%s (pid %d) ends" % (self.name, self.pid))
+        return self.process.returncode
 
 
 def signal_pid(pid, sig):
@@ -325,6 +355,26 @@ class Worker(Daemon):
     @property
     def socket(self):
         return self.world.options.get("socket") or os.path.join(self.run, "fcgi.sock")
+
+    def renew(self, within=20):
+        """Has it replaced by a new process, and goes on with that one; returns the log lines about
+        it, one for each worker."""
+        pattern = r"taken over by=(\d+) .*frozen_ms=(\d+).*"
+        before = len(re.findall(pattern, self.log()))
+        wanted = before + int(self.world.options.get("workers", 1))
+        self.world.write_config()
+        self.program.signal(signal.SIGHUP)
+
+        def look():
+            assert self.program.alive or wanted - before == 1, self.log()[-3000:]
+            assert "takeover failed" not in self.log()[mark:], self.log()[mark:]
+            found = list(re.finditer(pattern, self.log()))
+            return found if len(found) >= wanted else None
+        mark = len(self.log())
+        found = until(look, within, "the worker is replaced")[before:]
+        if wanted - before == 1:
+            self.program = Heir(self.world, self.program, int(found[0][1]))
+        return [line[0] for line in found]
 
 
 def command(world, *args, stdin=None, within=20):

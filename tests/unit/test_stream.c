@@ -1,9 +1,9 @@
 /* Streams as browsers see them: opening, replay, live, gaps, heartbeats, goodbyes. */
 #include "desk.h"
 
-#include <stdio.h>
-
 #include "wire/refusal.h"
+
+#include <stdio.h>
 
 #define ID(n) "id: aaaaaaab-" #n "\n"
 

@@ -1,0 +1,86 @@
+/* Connections written down for another worker, and made again there. */
+#include "conn_inside.h"
+
+static Msec left_of(const struct conn *c)
+{
+    Msec now = clock_mono(), at = c->deadline.key;
+    if (!c->deadline.at)
+        return 0;
+    return at > now ? at - now : 1;
+}
+
+bool conn_give(const struct conn *c, image_giver *give, void *ctx)
+{
+    struct portrait p = {.wait = 0};
+    struct image_outlet m = {
+        .kind = IMAGE_CONN,
+        .fds = 1,
+        .deadline = left_of(c),
+        .pieces = c->pieces,
+        .rest = c->ship.chunk ? c->ship.left : STR_NONE,
+    };
+    buf_init(&p.stream, IMAGE_BYTES_MAX);
+    buf_init(&p.poll, IMAGE_BYTES_MAX);
+    if (c->outlet.owner)
+        c->outlet.owner_ops->draw(c->outlet.owner, clock_mono(), &p);
+    m.stream = buf_str(&p.stream);
+    m.poll = buf_str(&p.poll);
+    m.wait = p.wait;
+    scan_put_image(&c->scan, &m);
+    bool is_over = c->outlet.owner && !m.stream.len; /* its stream has ended just now */
+    bool ok = is_over || give(ctx, &m, &c->fd);
+    buf_fini(&p.stream);
+    buf_fini(&p.poll);
+    return ok;
+}
+
+/* One that is being read, or has a stream. */
+static bool can_go(const struct conn *c)
+{
+    return c->state == CONN_READING ||
+           (c->state == CONN_SERVING && c->outlet.owner && c->outlet.owner_ops->draw);
+}
+
+bool conns_give(struct conns *all, image_giver *give, void *ctx)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &all->open)
+    {
+        const struct conn *c = CONTAINER_OF(node, struct conn, node);
+        if (can_go(c) && !conn_give(c, give, ctx))
+            return false;
+    }
+    return true;
+}
+
+void conns_abandon(struct conns *all, image_giver *heir, void *ctx)
+{
+    struct list *node, *safe;
+    all->is_stopped = true;
+    all->heir = heir;
+    all->heir_ctx = ctx;
+    watch_set(all->watch, 0);
+    LIST_EACH(node, safe, &all->open)
+    {
+        struct conn *c = CONTAINER_OF(node, struct conn, node);
+        if (c->state == CONN_READING)
+            conn_doom(c);
+    }
+}
+
+struct outlet *conns_restore(struct conns *all, int fd, const struct image_outlet *m, Msec now)
+{
+    struct conn *c = conn_new(all, fd);
+    scan_fini(&c->scan);
+    scan_restore(&c->scan, m, &all->limits);
+    c->state = m->stream.len ? CONN_SERVING : CONN_READING;
+    c->pieces = m->pieces;
+    if (m->rest.len) {
+        c->ship.chunk = chunk_copy(m->rest);
+        c->ship.left = chunk_bytes(c->ship.chunk);
+    }
+    if (m->deadline)
+        heap_set(&all->deadlines, &c->deadline, now + m->deadline);
+    conn_watch(c);
+    return m->stream.len ? &c->outlet : NULL;
+}

@@ -1,0 +1,55 @@
+/* conn_inside -- connections as conn.c and conn_image.c see them, and nobody else. */
+#ifndef BELFRY_CONN_INSIDE_H
+#define BELFRY_CONN_INSIDE_H
+
+#include "conn.h"
+#include "scan.h"
+#include "ship.h"
+
+enum { CONN_INPUT = 64 * 1024 };
+
+enum conn_state {
+    CONN_READING, /* a request comes, or none yet */
+    CONN_SERVING, /* it is the owner's to answer */
+    CONN_ENDING,  /* answered: the rest must go out */
+    CONN_LINGER,  /* out: the peer closes */
+    CONN_DOOMED,  /* to be freed at the end of the turn */
+};
+
+struct conn {
+    struct outlet outlet; /* first */
+    struct conns *all;
+    struct list node;
+    struct heap_node deadline;
+    struct watch *watch;
+    int fd;
+    enum conn_state state;
+    unsigned pieces; /* of the answer, so far */
+    struct ship ship;
+    struct scan scan;
+};
+
+struct conns {
+    struct worker *worker;
+    struct listener *listener;
+    struct request_parser *parser;
+    struct watch *watch;
+    struct list open, doomed;
+    struct heap deadlines;
+    struct scan_limits limits;
+    size_t count;
+    bool is_stopped, is_told;
+    image_giver *heir; /* of connections that are kept, once the others were given away */
+    void *heir_ctx;
+    char input[CONN_INPUT];
+};
+
+void conn_doom(struct conn *c);
+/* What it waits for, by its state. */
+void conn_watch(struct conn *c);
+/* A new one, of a descriptor that is its own from now on; not waited for yet. */
+struct conn *conn_new(struct conns *all, int fd);
+/* conn_image.c: true: a successor has it. */
+bool conn_give(const struct conn *c, image_giver *give, void *ctx);
+
+#endif

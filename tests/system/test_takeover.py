@@ -1,0 +1,448 @@
+"""A worker that is replaced while it serves: whoever it serves notices nothing, whatever goes wrong."""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import fastcgi
+from belfry import BUILD, PATIENCE, ROOT, Server, Worker, clean_environment, command, now, \
+    session, until
+from sse import Stream, numbers
+from test_cgi import cgi_server
+
+
+class Files:
+    """A worker of a program file of its own, which can be made another one."""
+
+    def __init__(self, hub):
+        self.real = os.path.join(BUILD, "belfry-fcgi")
+        self.path = os.path.join(hub.world.folder("own"), "belfry-fcgi")
+        self.put(self.real)
+        self.worker = Worker(hub.world)
+        self.worker.binary = self.path
+        self.worker.start()
+        self.site = Server(hub.world, "nginx").start("/ready")
+
+    def put(self, path):
+        shutil.copy(path, self.path + ".new")
+        os.rename(self.path + ".new", self.path)
+
+    def put_between(self, do, before=1):
+        task = {"real": self.real, "do": do, "before": before, "old": self.worker.pid}
+        with open(os.path.join(os.path.dirname(self.path), "between.json"), "w",
+                  encoding="utf-8") as text:
+            json.dump(task, text)
+        self.put(os.path.join(ROOT, "tests/system/between.py"))
+
+    def try_renew(self, reason, within=20):
+        """A replacement that fails; the same process goes on."""
+        mark = len(self.worker.log())
+        self.worker.world.write_config()
+        self.worker.program.signal(signal.SIGHUP)
+        line = r"takeover failed, this worker goes on reason=.*" + reason
+        until(lambda: "takeover failed" in self.worker.log()[mark:], within, reason)
+        self.worker.program.wait_line(line)
+        assert self.worker.alive
+
+
+@pytest.fixture(name="files")
+def files_of_a_worker(hub):
+    return Files(hub)
+
+
+def check(site, streams, n):
+    """Each of them gets one event more, and nothing else."""
+    sent = site.send("a", {"n": n})
+    for stream in streams:
+        event = stream.next()
+        assert (event.id, json.loads(event.data)) == (sent, {"n": n})
+
+
+def open_streams(site, count, channel="a", **query):
+    streams = [Stream(site, channel=channel, **query) for _ in range(count)]
+    for stream in streams:
+        stream.connected()
+    return streams
+
+
+def test_streams_go_on(worker, site):
+    streams = open_streams(site, 20)
+    site.send("a", {"n": 0})
+    for n in range(1, 4):
+        old = worker.program
+        worker.renew()
+        site.send("a", {"n": n})
+        assert old.wait() == 0, old.log()[-2000:]
+    for stream in streams:
+        assert numbers(stream.take(4)) == [0, 1, 2, 3]
+        stream.quiet(0.05)
+        stream.close()
+
+
+def test_the_new_program_and_its_options_are_taken(files):
+    streams = open_streams(files.site, 3)
+    files.worker.set(max_channels_stream=7)
+    files.worker.renew()
+    check(files.site, streams, 1)
+    channels = ",".join("c%d" % n for n in range(8))
+    assert "more than 7 channels" in files.site.get("", channel=channels).text
+
+
+def test_a_configuration_that_is_none(files):
+    streams = open_streams(files.site, 3)
+    with open(files.worker.world.config, "a", encoding="utf-8") as config:
+        config.write("\n[worker]\nno_such_option = 1\n")
+    files.worker.world.write_config = lambda: files.worker.world.config
+    files.try_renew("the other one ended")
+    assert "no_such_option" in files.worker.log()
+    check(files.site, streams, 1)
+
+
+def test_a_program_that_is_gone(files):
+    streams = open_streams(files.site, 3)
+    os.unlink(files.path)
+    files.try_renew("No such file")
+    check(files.site, streams, 1)
+    files.put(files.real)
+    files.worker.renew()
+    check(files.site, streams, 2)
+
+
+@pytest.mark.parametrize("do, before, reason", [
+    ("exit", 1, "the other one ended"),
+    ("version", 1, "version 9"),
+    ("nonsense", 1, "cannot be read"),
+    ("kill_new", 1, "the other one ended"),
+    ("kill_new", 3, "the other one ended"),
+    ("kill_new", 5, "the other one ended"),
+    ("kill_new", 7, "the other one ended"),
+    ("garble", 2, "the new one refused"),
+    ("garble", 4, "the new one refused"),
+    ("version", 2, "the new one refused: the other one speaks version 9"),
+    ("nonsense", 4, "the new one refused"),
+    ("hang", 3, "the other one is silent"),
+    ("hang", 7, "the other one is silent"),
+    ("hang", 1, "not ready in time"),
+])
+def test_one_that_fails_leaves_everything_to_the_old_one(files, do, before, reason):
+    streams = open_streams(files.site, 3)
+    files.put_between(do, before)
+    files.try_renew(reason)
+    check(files.site, streams, 1)
+    for pid in session(files.worker.pid):
+        if pid != files.worker.pid:
+            os.kill(pid, signal.SIGKILL)
+    check(files.site, streams, 2)
+    files.put(files.real)
+    files.worker.renew()
+    check(files.site, streams, 3)
+
+
+@pytest.mark.parametrize("before", [2, 4, 6, 7])
+def test_one_whose_old_one_dies_ends_too(files, before):
+    """Nothing is served by two, nor by one that nobody knows."""
+    streams = open_streams(files.site, 3)
+    files.put_between("kill_old", before)
+    files.worker.program.signal(signal.SIGHUP)
+    files.worker.program.wait_line("takeover given up")
+    for stream in streams:
+        stream.wait_closed()
+    until(lambda: not session(files.worker.pid))
+    files.put(files.real)
+    files.worker.start()
+    until(lambda: files.site.get("/ready").status == 200)
+    check(files.site, open_streams(files.site, 3), 1)
+
+
+def test_a_stop_while_the_new_one_starts(files):
+    streams = open_streams(files.site, 3)
+    files.put_between("hang")
+    files.worker.program.signal(signal.SIGHUP)
+    files.worker.program.wait_line("takeover begins")
+    files.worker.program.signal(signal.SIGTERM)
+    for stream in streams:
+        assert json.loads(stream.until_event("bye").data) == {"reason": "drain"}
+    assert files.worker.program.wait() == 0
+    for pid in session(files.worker.pid):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not session(files.worker.pid))
+
+
+# What is half done.
+
+def test_half_a_request(worker):
+    """In the middle of a header, of the variables, of a body; and between two requests."""
+    body = b'{"channel":"a","data":{"n":1}}'
+    whole = fastcgi.begin(keep=True) + fastcgi.record(fastcgi.PARAMS, fastcgi.params(
+        "POST", "/events/send", CONTENT_TYPE="application/json", CONTENT_LENGTH=str(len(body)))) + \
+        fastcgi.record(fastcgi.PARAMS) + fastcgi.record(fastcgi.STDIN, body, padding=3) + \
+        fastcgi.record(fastcgi.STDIN)
+    cuts = [0, 3, 12, 20, 200, len(whole) - 20, len(whole) - 13, len(whole) - 9, len(whole) - 2]
+    peers = [fastcgi.connect(worker) for _ in cuts]
+    for cut, peer in zip(cuts, peers):
+        peer.sendall(whole[:cut])
+    until(lambda: open_connections(worker) == len(cuts))
+    worker.renew()
+    for cut, peer in zip(cuts, peers):
+        peer.sendall(whole[cut:])
+        assert b"Status: 200" in fastcgi.answer(peer), cut
+    worker.renew()
+    for peer in peers:
+        peer.sendall(fastcgi.get(keep=True))
+        assert b'"worker":1' in fastcgi.answer(peer)
+        peer.close()
+
+
+def open_connections(worker):
+    """Of web servers, on the worker's socket."""
+    found = subprocess.run(["ss", "-xH", "state", "connected"], capture_output=True, text=True,
+                           check=False).stdout
+    return sum(worker.socket in line for line in found.splitlines())
+
+
+@pytest.mark.options(max_event="1M", log_level="info")
+def test_half_a_record(worker, site):
+    """One that does not read: what the socket has not taken goes on in the middle."""
+    peer = fastcgi.connect(worker)
+    peer.sendall(fastcgi.get("/events?channel=a"))
+    out = b""
+    while b"connected" not in out:
+        out += fastcgi.read_record(peer)[2]
+    data = [str(n) * 300000 for n in range(1, 7)]
+    for text in data[:3]:
+        site.send("a", text)
+    worker.renew()
+    for text in data[3:]:
+        site.send("a", text)
+    worker.renew()
+    while out.count(b"\n\n") < 1 + len(data):
+        kind, _, content = fastcgi.read_record(peer)
+        assert kind == fastcgi.STDOUT
+        out += content
+    got = [line[6:] for line in out.split(b"\n") if line.startswith(b"data: ")]
+    assert got[1:] == [text.encode() for text in data]
+    peer.close()
+
+
+def in_background(call):
+    """Starts it in a thread; returns how to wait for what it returns."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(call()))
+    thread.start()
+
+    def wait():
+        thread.join(30 * PATIENCE)
+        assert found, "no answer"
+        return found[0]
+    return wait
+
+
+def test_a_poll_that_waits(hub, worker, site):
+    cursor = site.get("/poll", channel="a", wait=0).json["cursor"]
+    answers = [in_background(lambda: site.get("/poll", channel="a", cursor=cursor, wait=20))
+               for _ in range(3)]
+    late = in_background(lambda: site.get("/poll", channel="b", cursor=cursor, wait=3))
+    until(lambda: command(hub.world, "streams").stdout.count("poll") == 4)
+    begin = now()
+    worker.renew()
+    worker.renew()
+    sent = site.send("a", {"n": 1})
+    for answer in answers:
+        answer = answer().json
+        assert answer["cursor"] == sent and len(answer["events"]) == 1, answer
+    assert late().json["events"] == []
+    assert now() - begin < 3 + 5 * PATIENCE, "its time goes on"
+
+
+@pytest.mark.parametrize("key", [None, "key-1"])
+def test_a_publish_under_way_is_answered(hub, worker, key):
+    """By the old one, which lives on for it; and the connection is the new one's afterwards."""
+    worker.program.wait_line("link welcome")
+    peer = fastcgi.connect(worker)
+    body = b'{"channel":"a","data":{"n":1}}'
+    more = {"HTTP_IDEMPOTENCY_KEY": key} if key else {}
+    hub.program.signal(signal.SIGSTOP)
+    try:
+        peer.sendall(fastcgi.begin(keep=True) + fastcgi.record(fastcgi.PARAMS, fastcgi.params(
+            "POST", "/events/send", CONTENT_TYPE="application/json", CONTENT_LENGTH=str(len(body)),
+            **more)) + fastcgi.record(fastcgi.PARAMS) + fastcgi.record(fastcgi.STDIN, body) +
+            fastcgi.record(fastcgi.STDIN))
+        until(lambda: open_connections(worker) == 1)
+        old = worker.program
+        worker.renew()
+        assert "requests=1" in worker.log()
+    finally:
+        hub.program.signal(signal.SIGCONT)
+    assert b"Status: 200" in fastcgi.answer(peer)
+    assert old.wait() == 0
+    peer.sendall(fastcgi.get("/events/history?channel=a", keep=True))
+    history = fastcgi.answer(peer)
+    assert history.count(b'"n":1') == 1, history
+    peer.close()
+
+
+def test_a_channel_added_to_one_that_moved(worker, site):
+    stream = Stream(site, channel="a")
+    client = stream.connected()["clientId"]
+    worker.renew()
+    added = site.post("/subscribe", {"clientId": client, "channel": "b"})
+    assert sorted(added.json["channels"]) == ["a", "all", "b"], added.text
+    site.send("b", {"n": 1})
+    assert numbers(stream.take(1)) == [1]
+    worker.renew()
+    site.send("b", {"n": 2})
+    assert numbers(stream.take(1)) == [2]
+    assert site.post("/unsubscribe", {"clientId": client, "channel": "b"}).status == 200
+    direct = site.post("/send", {"client": client, "data": {"n": 3}})
+    assert direct.status == 200, direct.text
+    assert numbers(stream.take(1)) == [3]
+    stream.close()
+
+
+def test_a_stream_that_waits_for_the_hub(hub, worker, site):
+    """It is opened by the new one, when the hub is back."""
+    hub.kill()
+    stream = Stream(site, channel="a")
+    worker.renew()
+    hub.start()
+    stream.connected()
+    site.send("a", {"n": 1})
+    assert numbers(stream.take(1)) == [1]
+    stream.close()
+
+
+def test_replays_go_on_where_they_were(worker, site):
+    """Held starts and long replays, through two replacements."""
+    first = site.send("a", {"n": 0})
+    lines = "".join(json.dumps({"channel": "a", "data": {"n": n}}) + "\n" for n in range(1, 900))
+    assert site.post("/send", raw=lines, kind="application/x-ndjson").status == 200
+    streams = [Stream(site, channel="a", last_id=first) for _ in range(30)]
+    worker.renew()
+    held = Stream(site, last_id=first)
+    client = held.connected()["clientId"]
+    worker.renew()
+    assert site.post("/subscribe", {"clientId": client, "channel": "a"}).status == 200
+    for stream in streams + [held]:
+        if stream is not held:
+            assert stream.connected()["resumed"]
+        assert numbers(stream.take(899)) == list(range(1, 900))
+        stream.close()
+
+
+@pytest.mark.parametrize("name", ["lighttpd", "apache"])
+def test_streams_of_cgi_programs(hub, worker, name):
+    server = cgi_server(hub.world, name, name + "-cgi").start()
+    streams = open_streams(server, 3)
+    for n in range(3):
+        worker.renew()
+        server.send("a", {"n": n})
+    for stream in streams:
+        assert numbers(stream.take(3)) == [0, 1, 2]
+    late = open_streams(server, 1)
+    server.send("a", {"n": 3})
+    for stream in streams + late:
+        assert numbers(stream.take(1)) == [3]
+        stream.close()
+
+
+def test_half_of_a_cgi_program_s_request(worker):
+    """It says the rest to the new one."""
+    path = os.path.join(worker.run, "worker-1.sock")
+    environment = b"".join(b"%s\0" % item for item in (
+        b"REQUEST_METHOD=GET", b"REQUEST_URI=/events/health", b"SCRIPT_NAME=/events",
+        b"GATEWAY_INTERFACE=CGI/1.1"))
+    out, browser = socket.socketpair()
+    with socket.socket(socket.AF_UNIX) as call:
+        call.connect(path)
+        head = b"BLF1" + len(environment).to_bytes(4, "big") + bytes(4)
+        socket.send_fds(call, [head[:8]], [out.fileno()])
+        worker.renew()
+        out.close()
+        call.sendall(head[8:] + environment)
+        assert call.recv(1) == b"k"
+    browser.settimeout(10)
+    assert b'"ok":true' in browser.recv(4096)
+
+
+# Who supervises it.
+
+def test_systemd_is_told(world, hub, tmp_path):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(path)
+        told.settimeout(20 * PATIENCE)
+        worker = Worker(world)
+        worker.program = world.program(
+            os.path.join(BUILD, "belfry-fcgi"), "--config", world.write_config(), ready="ready",
+            env=dict(clean_environment(), NOTIFY_SOCKET=path)).wait_ready()
+        assert told.recv(200) == b"READY=1"
+        old = worker.pid
+        worker.renew()
+        assert told.recv(200).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert told.recv(200) == b"MAINPID=%d" % worker.pid
+        assert told.recv(200) == b"READY=1"
+        assert worker.pid != old
+        assert hub.alive
+
+
+@pytest.mark.options(workers=2)
+def test_a_worker_that_took_over_and_dies_is_replaced(worker, site):
+    streams = open_streams(site, 4)
+    lines = worker.renew()
+    check(site, streams, 1)
+    heir = int(lines[0].split("by=")[1].split()[0])
+    mark = len(worker.log())
+    os.kill(heir, signal.SIGKILL)
+    until(lambda: "worker died" in worker.log()[mark:] and "\nready" in worker.log()[mark:])
+    fresh = open_streams(site, 4)
+    site.send("a", {"n": 2})
+    for stream in fresh:
+        assert numbers(stream.take(1)) == [2]
+    worker.renew()
+    check(site, fresh, 3)
+
+
+# A drain.
+
+def test_a_drain_spreads_goodbyes_and_ends(worker, site):
+    count = 500
+    streams = open_streams(site, count)
+    begin, gone, retries = now(), [], set()
+    worker.program.signal(signal.SIGTERM)
+    left = list(streams)
+    while left:
+        assert now() - begin < 15 * PATIENCE, "%d streams are left" % len(left)
+        for stream in list(left):
+            stream.pump(0)
+            if stream.closed:
+                left.remove(stream)
+                gone.append(now() - begin)
+                assert [event.event for event in stream.came()] == ["bye"]
+                retries.add(stream.retry)
+    assert worker.program.wait() == 0
+    assert gone[-1] < 10 * PATIENCE and gone[count // 2] - gone[0] > 1, (gone[0], gone[-1])
+    assert len(retries) > count // 10 and min(retries) >= 1000 and max(retries) <= 5000
+
+
+def test_a_request_that_comes_while_it_drains(worker):
+    """On a connection that was there: what is half read is answered, a new stream is refused."""
+    peer, idle = fastcgi.connect(worker), fastcgi.connect(worker)
+    stream = fastcgi.connect(worker)
+    stream.sendall(fastcgi.get("/events?channel=a"))
+    while b"connected" not in fastcgi.read_record(stream)[2]:
+        pass
+    whole = fastcgi.get("/events?channel=a")
+    peer.sendall(whole[:50])
+    until(lambda: open_connections(worker) == 3)
+    worker.program.signal(signal.SIGTERM)
+    worker.program.wait_line("stopping")
+    assert fastcgi.is_closed(idle)
+    peer.sendall(whole[50:])
+    assert b"Status: 503 Stopping" in fastcgi.answer(peer)
+    assert b"drain" in fastcgi.answer(stream)
+    assert worker.program.wait() == 0
