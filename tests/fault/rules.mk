@@ -2,12 +2,14 @@
 CHECKING := $(call obj,$(addprefix tests/fault/,$(addsuffix .c,history history_text check check_log \
             check_reader)))
 LOADING  := $(call obj,$(addprefix tests/fault/,$(addsuffix .c,load_http load_reader load_publisher)))
-FAULT    := $(addprefix $(BUILD)/tests/fault/,check_history load crash_points.so)
+FAULT    := $(addprefix $(BUILD)/tests/fault/,check_history load churn \
+            crash_points.so)
 
 fault: all $(FAULT) ## what tests/fault needs
 $(BUILD)/tests/fault/check_history: $(BUILD)/tests/fault/check_history.o $(CHECKING) $(call lib,wire base)
 $(BUILD)/tests/fault/load: $(BUILD)/tests/fault/load.o $(LOADING) $(CHECKING) $(call lib,wire base)
-$(BUILD)/tests/fault/check_history $(BUILD)/tests/fault/load:
+$(BUILD)/tests/fault/churn: $(BUILD)/tests/fault/churn.o
+$(BUILD)/tests/fault/check_history $(BUILD)/tests/fault/load $(BUILD)/tests/fault/churn:
 	$(link) $(LDLIBS)
 # Goes before a program: nothing of ours in it, and no sanitizer.
 $(BUILD)/tests/fault/%.so: tests/fault/%.c
