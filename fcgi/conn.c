@@ -36,12 +36,7 @@ static void no_deadline(struct conn *c)
 
 void conn_watch(struct conn *c)
 {
-    int events = LOOP_READ;
-    if (c->state == CONN_SERVING || c->state == CONN_ENDING)
-        events |= LOOP_LEFT;
-    if (c->ship.chunk)
-        events |= LOOP_WRITE;
-    watch_set(c->watch, events);
+    watch_set(c->watch, LOOP_READ | LOOP_LEFT | (c->ship.chunk ? LOOP_WRITE : 0));
 }
 
 /* Ready for the next request, whose head has time from its first byte on. */
@@ -297,8 +292,9 @@ static void on_events(void *owner, int events)
     struct conn *c = owner;
     if (c->state == CONN_DOOMED)
         return;
-    if (events & (LOOP_ERROR | LOOP_LEFT)) {
-        conn_doom(c);
+    bool is_answered = c->state == CONN_SERVING || c->state == CONN_ENDING;
+    if (events & LOOP_ERROR || (events & LOOP_LEFT && is_answered)) {
+        conn_doom(c); /* otherwise what was said before is read first, to its end */
         return;
     }
     if (events & LOOP_WRITE && c->ship.chunk)

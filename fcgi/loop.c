@@ -3,10 +3,14 @@
 #include "wire/refusal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 #include <uv.h>
 
-enum { SIGNALS_MAX = 4 };
+enum { SIGNALS_MAX = 4, TOLD_AT_ONCE = 512 };
 
 struct signal_slot {
     uv_signal_t uv;
@@ -16,6 +20,9 @@ struct signal_slot {
 
 struct loop {
     uv_loop_t uv;
+    int epoll; /* of all watches; libuv waits for this one */
+    uv_poll_t watches;
+    struct watch *freed; /* may still be among what was told */
     uv_prepare_t prepare;
     uv_idle_t idle;
     struct signal_slot signals[SIGNALS_MAX];
@@ -24,10 +31,17 @@ struct loop {
     void *hook_owner;
 };
 
+/* Forty bytes, where libuv's own handle has four times as many: each stream has one. */
 struct watch {
-    uv_poll_t uv; /* first */
-    loop_on_events *on_events;
-    void *owner;
+    struct loop *loop;
+    loop_on_events *on_events; /* NULL: freed */
+    union {
+        void *owner;
+        struct watch *next; /* freed */
+    };
+    int fd;
+    uint8_t asked;
+    bool is_in; /* the epoll set */
 };
 
 struct timer {
@@ -35,6 +49,47 @@ struct timer {
     void (*on_time)(void *owner);
     void *owner;
 };
+
+static void drop_freed(struct loop *l)
+{
+    for (struct watch *w; (w = l->freed);) {
+        l->freed = w->next;
+        free(w);
+    }
+}
+
+/* A peer that hung up is told as whatever is asked for: what is done about that finds it out. */
+static void tell(struct watch *w, uint32_t events)
+{
+    int told = 0;
+    if (events & EPOLLERR)
+        told |= LOOP_ERROR;
+    if (events & EPOLLIN)
+        told |= LOOP_READ;
+    if (events & EPOLLOUT)
+        told |= LOOP_WRITE;
+    if (events & EPOLLRDHUP)
+        told |= LOOP_LEFT;
+    if (events & EPOLLHUP && !told)
+        told = w->asked;
+    if (told)
+        w->on_events(w->owner, told);
+}
+
+static void on_watches(uv_poll_t *uv, int status, int events)
+{
+    struct loop *l = uv->data;
+    struct epoll_event told[TOLD_AT_ONCE];
+    int n = epoll_wait(l->epoll, told, TOLD_AT_ONCE, 0);
+    (void)status;
+    (void)events;
+    for (int i = 0; i < n; i++) {
+        struct watch *w = told[i].data.ptr;
+        if (w->on_events)
+            tell(w, told[i].events);
+    }
+    drop_freed(l);
+}
 
 struct loop *loop_new(struct fault *why)
 {
@@ -45,6 +100,17 @@ struct loop *loop_new(struct fault *why)
         free(l);
         return NULL;
     }
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (l->epoll < 0 || uv_poll_init(&l->uv, &l->watches, l->epoll) != 0) {
+        fail(why, REFUSE_INTERNAL, "no event loop: %s", strerror(errno));
+        if (l->epoll >= 0)
+            close(l->epoll);
+        uv_loop_close(&l->uv);
+        free(l);
+        return NULL;
+    }
+    l->watches.data = l;
+    uv_poll_start(&l->watches, UV_READABLE, on_watches);
     uv_prepare_init(&l->uv, &l->prepare);
     uv_idle_init(&l->uv, &l->idle);
     l->prepare.data = l->idle.data = l;
@@ -55,6 +121,7 @@ void loop_free(struct loop *l)
 {
     if (!l)
         return;
+    uv_close((uv_handle_t *)&l->watches, NULL);
     uv_close((uv_handle_t *)&l->prepare, NULL);
     uv_close((uv_handle_t *)&l->idle, NULL);
     for (size_t i = 0; i < l->signal_count; i++)
@@ -62,6 +129,8 @@ void loop_free(struct loop *l)
     uv_run(&l->uv, UV_RUN_NOWAIT); /* closes are finished by a turn */
     int failed = uv_loop_close(&l->uv);
     assert(!failed);
+    drop_freed(l);
+    close(l->epoll);
     free(l);
 }
 
@@ -122,64 +191,62 @@ bool loop_on_signal(struct loop *l, int number, void (*callback)(void *owner, in
     return true;
 }
 
-/* An error is told by libuv without saying which: that it is one is all we need. */
-static void on_poll(uv_poll_t *uv, int status, int events)
+static uint32_t asked_of(int events)
 {
-    struct watch *w = (struct watch *)(void *)uv;
-    int told = 0;
-    if (status < 0 || events & UV_PRIORITIZED)
-        told |= LOOP_ERROR;
-    if (events & UV_READABLE)
-        told |= LOOP_READ;
-    if (events & UV_WRITABLE)
-        told |= LOOP_WRITE;
-    if (events & UV_DISCONNECT)
-        told |= LOOP_LEFT;
-    w->on_events(w->owner, told);
+    uint32_t asked = 0;
+    if (events & LOOP_READ)
+        asked |= EPOLLIN;
+    if (events & LOOP_WRITE)
+        asked |= EPOLLOUT;
+    if (events & LOOP_LEFT)
+        asked |= EPOLLRDHUP;
+    return asked; /* errors are told with whatever is asked for */
+}
+
+static bool change(struct watch *w, int how, int events)
+{
+    struct epoll_event e = {.events = asked_of(events), .data.ptr = w};
+    w->asked = (uint8_t)events;
+    w->is_in = how != EPOLL_CTL_DEL;
+    return epoll_ctl(w->loop->epoll, how, w->fd, &e) == 0;
 }
 
 struct watch *watch_new(struct loop *l, int fd, loop_on_events *on_events, void *owner)
 {
     struct watch *w = must_alloc(sizeof *w);
+    w->loop = l;
     w->on_events = on_events;
     w->owner = owner;
-    if (uv_poll_init(&l->uv, &w->uv, fd) != 0) {
-        free(w);
-        return NULL;
-    }
-    return w;
+    w->fd = fd;
+    if (change(w, EPOLL_CTL_ADD, 0))
+        return w;
+    free(w);
+    return NULL;
 }
 
-/* Errors are told with whatever is asked for; urgent data, which nobody sends, stands for "errors
- * alone". */
 void watch_set(struct watch *w, int events)
 {
-    int asked = 0;
-    if (events & LOOP_READ)
-        asked |= UV_READABLE;
-    if (events & LOOP_WRITE)
-        asked |= UV_WRITABLE;
-    if (events & LOOP_LEFT)
-        asked |= UV_DISCONNECT;
-    if (events & LOOP_ERROR)
-        asked |= UV_PRIORITIZED;
-    if (asked)
-        uv_poll_start(&w->uv, asked, on_poll);
-    else
-        uv_poll_stop(&w->uv);
+    if (events == w->asked && w->is_in == (events != 0))
+        return;
+    bool ok = change(w, !events ? EPOLL_CTL_DEL : w->is_in ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, events);
+    assert(ok);
+}
+
+/* What it watches may live on in another process: closing alone would not take it out. */
+void watch_free(struct watch *w)
+{
+    if (!w)
+        return;
+    if (w->is_in)
+        change(w, EPOLL_CTL_DEL, 0);
+    w->on_events = NULL;
+    w->next = w->loop->freed;
+    w->loop->freed = w;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     free(handle);
-}
-
-void watch_free(struct watch *w)
-{
-    if (!w)
-        return;
-    uv_poll_stop(&w->uv);
-    uv_close((uv_handle_t *)&w->uv, on_closed);
 }
 
 struct timer *timer_new(struct loop *l, void (*on_time)(void *owner), void *owner)
