@@ -173,7 +173,7 @@ def storm(system, scale):
              "storm_max_us": stormy["max_us"], **used}]
 
 
-def cost(system, scale, channel="bench", channels=1):
+def cost(system, scale, channel="alone", channels=1):
     """What a publish and a delivery cost, at a rate that leaves time."""
     with Readers(system, 200) as readers:
         readers.open()
