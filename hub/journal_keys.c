@@ -1,12 +1,32 @@
 #include "journal_keys.h"
 
+#include "base/clock.h"
+
+#define JUMP ((Msec)1000)
 enum { ANSWERS_MAX = 64 * 1024 * 1024, EXPIRE_WHEN_FULL = 1024 };
 
-/* Keys logged up to then are too old. */
-static Msec too_old(const struct keys *k)
+/* How far the log's time ran ahead of the time that passed: a clock that is set forward must not
+ * cut the window of the keys before it. They are all gone when their age has passed since. */
+static Msec time_ahead(struct keys *k)
 {
-    Msec now = k->ledger->time;
-    return now > k->age ? now - k->age : 0;
+    Msec mono = clock_mono(), time = k->ledger->time;
+    Msec passed = mono - k->mono, moved = time > k->time ? time - k->time : 0;
+    if (k->mono && moved > passed + JUMP) {
+        k->ahead += moved - passed;
+        k->jumped = mono;
+    } else if (mono - k->jumped >= k->age) {
+        k->ahead = 0;
+    }
+    k->mono = mono;
+    k->time = time;
+    return k->ahead;
+}
+
+/* Keys logged up to then are too old. */
+static Msec too_old(struct keys *k)
+{
+    Msec now = k->ledger->time, kept = k->age + time_ahead(k);
+    return now > kept ? now - kept : 0;
 }
 
 enum key_state keys_find(struct keys *k, Str user, Str key, const uint64_t print[2],

@@ -10,6 +10,8 @@ struct keys {
     struct ledger *ledger; /* its `time` is now, its `keys` how many there are */
     Msec age;
     uint64_t limit;
+    Msec mono, time;    /* when the log's time was looked at last, and what it was */
+    Msec ahead, jumped; /* how far it ran ahead of the time that passed; since when */
 };
 
 /* What is kept with a key. */

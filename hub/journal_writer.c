@@ -17,7 +17,7 @@ void writer_init(struct writer *w, struct outbox *outbox, const struct lineage *
     lane_init(&w->lane);
     w->outbox = outbox;
     w->lineage = lineage;
-    w->keys = (struct keys){&w->db, &w->ledger, key_age, key_limit};
+    w->keys = (struct keys){.db = &w->db, .ledger = &w->ledger, .age = key_age, .limit = key_limit};
     w->retained = (struct retained){.db = &w->db, .ledger = &w->ledger};
     copier_init(&w->copier, &w->db);
 }

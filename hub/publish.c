@@ -115,11 +115,19 @@ static void fan_out_send(struct hub *h, struct publish *p, size_t i)
         fan_out_ephemeral(h, c->ephemerals[k]);
 }
 
+/* Only ephemeral events: they waited for their turn, not for room on the disk. */
+static bool has_nothing_to_log(const struct publish *p)
+{
+    return p->a.event_count == 0 && p->a.key.len == 0;
+}
+
 static void on_done(struct hub *h, struct op *op)
 {
     struct publish *p = (struct publish *)(void *)op;
     h->queue--;
     h->queue_bytes -= p->a.size;
+    if (op->why.code == REFUSE_DISK_FULL && has_nothing_to_log(p))
+        op->why.code = 0;
     if (op->why.code) {
         note_failure(h, p);
     } else {
