@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TURN_MS = 5, MS = 1000000, DRAIN_MS = 60000, BATCH_SIZE = 40, EVENTS_A_TURN = 64 };
+enum { TURN_MS = 5, MS = 1000000, DRAIN_MS = 30000, BATCH_SIZE = 40, EVENTS_A_TURN = 64 };
 
 static uint64_t clock_ns(void)
 {
