@@ -35,6 +35,7 @@ struct link {
     bool is_leaving;
     bool is_moved;         /* clients and subscriptions are another link's */
     struct fault rejected; /* code 0: it is not */
+    bool has_added;        /* channels by ADD, since HELLO was said */
     uint64_t seq;          /* of the last message on this link */
     Msec now, wall;
     Msec heard, greeted, pulsed, ticked;
@@ -121,6 +122,7 @@ static void say_hello(struct link *l)
     while (ok && (channels_left.len || clients_left.len));
     l->state = ok ? STATE_GREETING : STATE_AWAY;
     l->greeted = l->now;
+    l->has_added = false;
     buf_fini(&channels);
     buf_fini(&clients);
 }
@@ -243,7 +245,8 @@ void link_on_disconnected(struct link *l, Msec now)
 }
 
 /* A second WELCOME on a link that is up answers a HELLO that was said before the first came: all
- * that was asked since was asked of it, too. */
+ * that was asked since was asked of it, too. What the hub added by itself meanwhile it does not
+ * know. */
 static bool on_welcome(struct link *l, Str body)
 {
     struct msg_welcome m;
@@ -264,6 +267,8 @@ static bool on_welcome(struct link *l, Str body)
     if (is_new) {
         log_info("link", kn("welcome", m.link), kn("from", m.from.at));
         send_what_waits(l);
+    } else if (l->has_added) {
+        say_hello_again(l, "channels were added before this welcome");
     }
     return true;
 }
@@ -322,6 +327,7 @@ static bool on_add(struct link *l, Str body)
     buf_init(&channels, LIST_MAX);
     buf_init(&out, LIST_MAX);
     struct msg_added answer = {.ref = m.ref};
+    l->has_added = true;
     roster_on_add(l->roster, &m, &answer, &channels);
     msg_added_pack(&out, &answer);
     send(l, VERB_ADDED, &out);

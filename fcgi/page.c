@@ -96,3 +96,30 @@ void pages_expire(struct pages *ps, Msec now, Msec keep)
         forget(ps, p);
     }
 }
+
+static void rewind_parts(struct page *p, Position fork)
+{
+    struct buf parts, packed;
+    Str list = buf_str(&p->parts);
+    buf_init(&parts, SIZE_MAX / 2);
+    buf_init(&packed, SIZE_MAX / 2);
+    for (Str item; list_next(&list, &item);) {
+        struct msg_part part;
+        if (!msg_part_unpack(item, &part))
+            continue;
+        part.from = part.from < fork ? part.from : fork;
+        buf_clear(&packed);
+        msg_part_pack(&packed, &part);
+        list_put(&parts, buf_str(&packed));
+    }
+    buf_fini(&packed);
+    buf_fini(&p->parts);
+    p->parts = parts;
+}
+
+void pages_rewind(struct pages *ps, Position fork)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &ps->gone)
+    rewind_parts(CONTAINER_OF(node, struct page, node), fork);
+}

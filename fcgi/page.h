@@ -32,6 +32,8 @@ struct page *page_enter(struct pages *ps, Str name, Str user, bool is_named, boo
 /* One less. Without the last one a page that is not named is gone, too; of one that is `parts` are
  * kept. */
 void page_leave(struct pages *ps, struct page *p, bool poll, Str parts, Msec now);
+/* A fork of the log: what is remembered to begin above it begins there. */
+void pages_rewind(struct pages *ps, Position fork);
 void pages_expire(struct pages *ps, Msec now, Msec keep);
 
 #endif

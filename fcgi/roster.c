@@ -185,11 +185,11 @@ static void rewind_stream(struct stream *s, const struct msg_welcome *m)
         s->at = m->from;
         if (s->opened.at > m->from.at)
             s->opened = m->from;
-        for (size_t i = 0; i < s->part_count; i++)
-            if (s->parts[i].from > m->from.at)
-                s->parts[i].from = m->from.at;
         buf_fini(&names);
     }
+    for (size_t i = 0; i < s->part_count; i++)
+        if (s->parts[i].from > m->from.at)
+            s->parts[i].from = m->from.at;
     stream_wake(s);
 }
 
@@ -207,6 +207,7 @@ static void rewind_all(struct roster *r, const struct msg_welcome *m)
     LIST_EACH(node, safe, &r->streams)
     rewind_stream(CONTAINER_OF(node, struct stream, node), m);
     clear_dirty(r);
+    pages_rewind(&r->pages, m->from.at);
     Cursor keep = m->reason == GAP_RESET ? m->from : CURSOR_NONE;
     shelf_cut(r->shelf, keep);
     LIST_EACH(node, safe, &r->subs.all)

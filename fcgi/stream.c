@@ -296,9 +296,11 @@ static void end_sink(struct stream *s)
     s->roster->counts.closed++;
     s->sink = NULL;
     sink->stream = NULL;
-    if (s->state == STREAM_PARTING)
+    if (s->state == STREAM_PARTING) {
+        if (s->is_greeted) /* a poll answers with what it has, and says where that ends */
+            sink->ops->idle(sink, s->at, s->at.at < s->roster->flushed.at);
         sink->ops->bye(sink, s->farewell);
-    else
+    } else
         sink->ops->close(sink, s->aborts);
 }
 

@@ -137,6 +137,11 @@ static void carry_on(struct hub *h, struct change *c, const struct finding *f)
         change_free(c);
         return;
     }
+    if (client->away && !p) {
+        refuse(h, c->asker, c->asked_ref, REFUSE_HUB_AWAY, "clientId: its worker is away");
+        change_free(c);
+        return;
+    }
     Position join = p ? peer_through(h, p) : h->through;
     begin_judge(h, &c->begin, join, f);
     if (!p) {

@@ -121,6 +121,7 @@ struct claim *client_claim(struct hub *h, struct client *c, struct peer *p)
         list_append(&p->claims, &claim->of_peer);
     }
     list_append(&c->claims, &claim->of_client);
+    c->away = 0;
     heap_remove(&h->clients.idle, &c->idle);
     return claim;
 }
@@ -166,7 +167,9 @@ void clients_leave(struct hub *h, struct peer *p)
     struct list *node, *safe;
     LIST_EACH(node, safe, &p->claims)
     {
-        drop_claim(h, CONTAINER_OF(node, struct claim, of_peer));
+        struct claim *claim = CONTAINER_OF(node, struct claim, of_peer);
+        claim->client->away = p->boot;
+        drop_claim(h, claim);
     }
 }
 

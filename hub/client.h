@@ -40,6 +40,7 @@ struct client {
     struct heap_node idle; /* by when its last stream or poll ended; while it has no claims */
     uint64_t seen;         /* ephemeral events when its last poll ended (fleeting.h) */
     bool has_polled;
+    uint64_t away; /* boot of the worker whose link broke since, with streams of it; 0: none */
 };
 
 struct clients {

@@ -11,49 +11,6 @@ static void take_channels(struct hub *h, struct peer *p, Str list)
             hub_complain(h, "hello channel", p->id, why.text);
 }
 
-static void take_parts(struct hub *h, struct client *c, Str list)
-{
-    for (Str item; list_next(&list, &item);) {
-        struct msg_part part;
-        if (msg_part_unpack(item, &part) && part.added &&
-            pattern_is_valid(part.channel, "channel", NULL))
-            client_add_part(h, c, part.channel, part.from);
-    }
-}
-
-static void take_client(struct hub *h, struct peer *p, const struct msg_client *m)
-{
-    bool known;
-    struct fault why = {0};
-    struct client *c = client_find(h, m->client);
-    if (c && !str_eq(str_of(c->user), m->user)) /* its page says so with its next request */
-        return;
-    c = client_need(h, m->client, m->user, m->named, &known, &why);
-    if (!c) {
-        hub_complain(h, "hello client", p->id, why.text);
-        return;
-    }
-    take_parts(h, c, m->parts);
-    if (m->streams || m->polls) {
-        struct claim *claim = client_claim(h, c, p);
-        claim->streams = m->streams;
-        claim->polls = m->polls;
-    } else if (!known) {
-        client_idle(h, c, h->now.mono > m->gone ? h->now.mono - m->gone : 0);
-    }
-}
-
-static void take_clients(struct hub *h, struct peer *p, Str list)
-{
-    for (Str item; list_next(&list, &item);) {
-        struct msg_client m;
-        if (msg_client_unpack(item, &m))
-            take_client(h, p, &m);
-        else
-            hub_complain(h, "hello client", p->id, "malformed");
-    }
-}
-
 /* Where the link goes on: after what the worker has, as far as that is of this log. */
 static Position judge(const struct hub *h, Cursor at, int *reason)
 {
@@ -72,6 +29,53 @@ static Position judge(const struct hub *h, Cursor at, int *reason)
     }
     *reason = GAP_RESET;
     return from;
+}
+
+/* What began above a fork of the log begins there: no event of before lies above it. */
+static void take_parts(struct hub *h, struct client *c, Str list, Position fork)
+{
+    for (Str item; list_next(&list, &item);) {
+        struct msg_part part;
+        if (msg_part_unpack(item, &part) && part.added &&
+            pattern_is_valid(part.channel, "channel", NULL))
+            client_add_part(h, c, part.channel, part.from < fork ? part.from : fork);
+    }
+}
+
+static void take_client(struct hub *h, struct peer *p, const struct msg_client *m, Position fork)
+{
+    bool known;
+    struct fault why = {0};
+    struct client *c = client_find(h, m->client);
+    if (c && !str_eq(str_of(c->user), m->user)) /* its page says so with its next request */
+        return;
+    c = client_need(h, m->client, m->user, m->named, &known, &why);
+    if (!c) {
+        hub_complain(h, "hello client", p->id, why.text);
+        return;
+    }
+    take_parts(h, c, m->parts, fork);
+    if (m->streams || m->polls) {
+        struct claim *claim = client_claim(h, c, p);
+        claim->streams = m->streams;
+        claim->polls = m->polls;
+    } else if (!known || c->away == p->boot) {
+        c->away = 0;
+        client_idle(h, c, h->now.mono > m->gone ? h->now.mono - m->gone : 0);
+    }
+}
+
+static void take_clients(struct hub *h, struct peer *p, Str list, Cursor at)
+{
+    int reason;
+    Position from = judge(h, at, &reason), fork = reason == GAP_RESET ? from : UINT64_MAX;
+    for (Str item; list_next(&list, &item);) {
+        struct msg_client m;
+        if (msg_client_unpack(item, &m))
+            take_client(h, p, &m, fork);
+        else
+            hub_complain(h, "hello client", p->id, "malformed");
+    }
 }
 
 static void welcome(struct hub *h, struct peer *p, Cursor at)
@@ -119,7 +123,7 @@ void greet_on_hello(struct hub *h, Str id, Str body)
     }
     p->heard = h->now.mono;
     take_channels(h, p, m.channels);
-    take_clients(h, p, m.clients);
+    take_clients(h, p, m.clients, m.at);
     if (!m.more)
         welcome(h, p, m.at);
 }
