@@ -255,8 +255,11 @@ static void new_span(struct reader *d, Position from, uint16_t epoch)
     d->span = ++d->c->spans;
     d->from = d->reached = from;
     d->epoch = epoch;
-    for (size_t i = 0; i < d->want_count; i++)
-        d->wants[i].is_joined = d->wants[i].is_late = false;
+    for (size_t i = 0; i < d->want_count; i++) {
+        struct wanted *w = &d->wants[i];
+        w->is_joined = w->is_late = false;
+        w->first = w->last = 0;
+    }
 }
 
 static bool is_news(const struct reader *d, const struct row *row)
@@ -292,12 +295,17 @@ static void on_gap_of_log(struct reader *d, size_t fact)
         new_span(d, 0, EPOCH_INDEX_NONE);
 }
 
+/* A channel whose POST was not answered yet may begin anywhere. */
 static Position begin_of(const struct reader *d, Str name)
 {
-    Position from = d->reached;
-    for (size_t i = 0; i < d->want_count; i++)
-        if (d->wants[i].is_joined && d->wants[i].from < from && str_eq(d->wants[i].name, name))
-            from = d->wants[i].from;
+    Position from = 0;
+    for (size_t i = 0; i < d->want_count; i++) {
+        const struct wanted *w = &d->wants[i];
+        if (!str_eq(w->name, name))
+            continue;
+        Position begin = w->is_joined && w->from < d->reached ? w->from : d->reached;
+        from = from && from < begin ? from : begin;
+    }
     return from;
 }
 
@@ -350,6 +358,8 @@ static void check_again(struct reader *d, size_t fact, const struct known *k)
     bool has_id = row->epoch != EPOCH_INDEX_NONE;
     bool is_again =
         k->stamp == d->span || (k->stamp >= d->first_span && (!has_id || row->at <= d->from));
+    if (d->c->h->events[row->a].ephemeral)
+        return; /* as often as somebody tried */
     if (is_again && !(!has_id && is_late(d, channel, k->at)))
         check_broken(d->c, RULE_DOUBLED, fact, known_fact(k), "the reader had this already");
     else if (has_id && row->at <= d->reached)
@@ -370,19 +380,19 @@ static void on_receive(struct reader *d, size_t fact)
     const struct row *row = &d->c->h->rows[fact];
     const struct meant *e = &d->c->h->events[row->a];
     struct known *k = &d->c->events[row->a];
-    bool is_had = false;
+    struct wanted *bearer = NULL;
+    size_t bearers = 0;
     check_fork(d, fact);
-    for (size_t i = 0; i < d->want_count; i++) {
-        struct wanted *w = &d->wants[i];
-        if (!has(d, w, e->channel))
-            continue;
-        is_had = is_had || w->left >= k->invoked;
-        if (row->epoch != EPOCH_INDEX_NONE && w->left >= k->invoked) {
-            w->first = w->first ? w->first : row->at;
-            w->last = row->at;
+    for (size_t i = 0; i < d->want_count; i++)
+        if (has(d, &d->wants[i], e->channel) && d->wants[i].left >= k->invoked) {
+            bearer = &d->wants[i];
+            bearers++;
         }
+    if (bearers == 1 && row->epoch != EPOCH_INDEX_NONE) { /* of several, nobody knows by which */
+        bearer->first = bearer->first ? bearer->first : row->at;
+        bearer->last = row->at;
     }
-    if (!is_had) {
+    if (!bearers) {
         MAKE_ROOM(d->strays, d->stray_count, d->strays_cap);
         d->strays[d->stray_count++] = fact;
     }
