@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Kill loops on the real programs behind a real web server: publishers and readers go on, the hub,
 workers and the web server die again and again, at random instants and at named points. In the end
 the checker judges what was promised and what came. `crash.py --cycles N --events N` runs it by hand
@@ -129,7 +130,7 @@ class Crashes:
     def __init__(self, world, web="lighttpd", seed=None):
         self.seed = random.randrange(1 << 32) if seed is None else seed
         self.dice = random.Random(self.seed)
-        self.world, self.hits = world, collections.Counter()
+        self.world, self.hits, self.began = world, collections.Counter(), now()
         self.load = self.facts = self.lines = None
         world.set(workers=2, log_level="info")
         for pattern, keep in KEEP.items():
@@ -286,15 +287,15 @@ class Crashes:
 
     def summary(self, cycles):
         t = self.totals
-        return ("crash: cycles=%d events=%d received=%d lost=%d doubled=%d silent_gaps=%d "
-                "false_gaps=%d broken=%d" % (
-                    cycles, t["acknowledged"], t["received"], t["lost"],
-                    t["doubled"] + t["twice_logged"], t["silent_gap"], t["false_gap"], t["broken"]))
+        return ("crash: web=%s cycles=%d events=%d received=%d lost=%d doubled=%d silent_gaps=%d "
+                "false_gaps=%d broken=%d gaps=%d resumed=%d seconds=%d" % (
+                    self.server.name, cycles, t["acknowledged"], t["received"], t["lost"],
+                    t["doubled"] + t["twice_logged"], t["silent_gap"], t["false_gap"], t["broken"],
+                    t["gaps"], t["resumed"], now() - self.began))
 
-    def details(self, seconds):
-        return "seed=%d seconds=%.0f gaps=%d resumed=%d ends: %s" % (
-            self.seed, seconds, self.totals["gaps"], self.totals["resumed"],
-            " ".join("%s=%d" % item for item in sorted(self.hits.items())))
+    def ends(self):
+        return "seed %d, ended at: %s" % (self.seed, " ".join(
+            "%s=%d" % item for item in sorted(self.hits.items())))
 
 
 def main():
@@ -305,11 +306,10 @@ def main():
     options.add_argument("--seed", type=int)
     chosen = options.parse_args()
     world = World()
-    began = now()
     try:
         crashes = Crashes(world, chosen.web, chosen.seed)
         print(crashes.run(chosen.cycles, chosen.events))
-        print(crashes.details(now() - began))
+        print(crashes.ends())
         return 0
     except Broken as broken:
         print(broken)

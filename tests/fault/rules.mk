@@ -1,6 +1,5 @@
 # What the fault tests run besides the programs themselves; a part of the Makefile.
-CHECKING := $(call obj,$(addprefix tests/fault/,$(addsuffix .c,history history_text check check_log \
-            check_reader)))
+CHECKING := $(call obj,$(CHECKER))
 LOADING  := $(call obj,$(addprefix tests/fault/,$(addsuffix .c,load_http load_reader load_publisher)))
 FAULT    := $(addprefix $(BUILD)/tests/fault/,check_history load churn \
             crash_points.so)
