@@ -1,7 +1,11 @@
-"""The examples of fcgi/HTTP.md are what really happens."""
+"""The examples of fcgi/HTTP.md and the tables of hub/PROTOCOL.md are what really happens."""
+import json
 import os
 import re
 import subprocess
+
+import pytest
+import zmq
 
 from belfry import PATIENCE, ROOT, command, until
 from sse import Stream
@@ -86,3 +90,97 @@ def test_http_md(hub, worker, site):
             assert stream.headers[name.lower()] == value
         until(lambda: stream.pump(0.1) or masked(stream.raw.decode()).startswith(told.answer(body)),
               what="the document's stream")
+
+
+# hub/PROTOCOL.md
+
+VALUES = {"json": True, "ttl": 60, "ephemeral": True, "idempotencyKey": "k1", "exclude": "0123456789abcdef",
+          "ref": "mine"}
+QUESTIONS = {"channels": {"prefix": "", "limit": 10}, "log": {"channels": [], "limit": 10, "order": "desc"},
+             "streams": {"limit": 10}}
+
+
+def protocol():
+    with open(os.path.join(ROOT, "hub/PROTOCOL.md"), encoding="utf-8") as document:
+        return document.read()
+
+
+@pytest.fixture
+def tools():
+    """Sockets to the hub, closed at the end."""
+    context = zmq.Context()
+
+    def connect(kind, hub, name):
+        socket = context.socket(kind)
+        socket.linger = 0
+        socket.rcvtimeo = socket.sndtimeo = int(20000 * PATIENCE)
+        if kind == zmq.SUB:
+            socket.subscribe(b"")
+        socket.connect(hub.endpoint(name))
+        return socket
+
+    yield connect
+    context.destroy(0)
+
+
+def ask(socket, question):
+    socket.send_json(question)
+    return socket.recv_json()
+
+
+def admin_rows():
+    """(do, the answer's own words) of the table under admin.ipc."""
+    table = protocol().partition("## admin.ipc")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `(\w+)` \|[^|]*\| `(\{.*?\})`", table.replace("\\|", "/"), re.M)
+
+
+def shape(text):
+    """Names of members at the top, and of those of the first array's objects."""
+    text = text.replace("[…]", "")
+    inner = re.search(r"\[\{([^}]*)\}\]", text)
+    outer = re.sub(r"\[[^\]]*\]|:\{[^}]*\}", "", text)
+    return set(re.findall(r'"(\w+)"', outer)), set(re.findall(r'"(\w+)"', inner[1] if inner else ""))
+
+
+def test_protocol_md_admin(hub, worker, site, tools, tmp_path):
+    stream = Stream(site, channel="room:1")
+    stream.connected()
+    assert site.send("room:1", {"n": 1})
+    admin = tools(zmq.REQ, hub, "admin")
+    rows = admin_rows()
+    assert len(rows) >= 8, "the table is there"
+    questions = dict(QUESTIONS, backup={"path": str(tmp_path / "copy.db")})
+    until(lambda: ask(admin, {"do": "streams"})["streams"], what="the stream is known")
+    for do, text in rows:
+        answer = ask(admin, dict(questions.get(do, {}), do=do))
+        outer, inner = shape(text)
+        assert answer.pop("ok") is True and set(answer) == outer, (do, answer)
+        first = next((value[0] for value in answer.values() if isinstance(value, list) and value), None)
+        if inner:
+            assert set(first) == inner, (do, first)
+    stream.close()
+
+
+def test_protocol_md_publish(hub, tools):
+    text = protocol().partition("## publish.ipc")[2].partition("\n## ")[0]
+    named = re.findall(r"`(\w+)`", text.partition("Options:")[2].partition("A user is reached")[0])
+    assert set(named) == set(VALUES)
+    tap, publish = tools(zmq.SUB, hub, "tap"), tools(zmq.DEALER, hub, "publish")
+    intake = tools(zmq.PUSH, hub, "intake")
+    for name in named:
+        publish.send_multipart([b"room:1", b"said", b"1", json.dumps({name: VALUES[name]}).encode()])
+        code, first, *rest = publish.recv_multipart()
+        assert code == b"ok" and bool(first) == (name != "ephemeral")
+        assert rest == ([b"mine"] if name == "ref" else [])
+    publish.send_multipart([b"room:1", b"", b"1", b'{"tll":1}'])
+    assert publish.recv_multipart()[:2] == [b"error", b"wrong_field"]
+    publish.send_multipart([b"", b"room:1", b"", b"delimited"])
+    answer = publish.recv_multipart()
+    assert answer[:2] == [b"", b"ok"]
+
+    def heard():
+        intake.send(b"room:1 cut at the first space")
+        found = tap.recv_multipart()
+        return found[3] == b"cut at the first space" and found
+    channel, number, event, _ = until(heard, what="the tap says it")
+    assert channel == b"room:1" and event == b"" and re.fullmatch(ID, number.decode())
