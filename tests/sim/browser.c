@@ -1,0 +1,397 @@
+/* A page: how it comes, goes and comes back, and what it asks for by POST. What it reads is in
+ * reading.c. */
+#include "reading.h"
+
+#include "poll.h"
+#include "sse.h"
+#include "stream.h"
+#include "wire/refusal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PING = 5, SOON = 1500, POST_AGAIN = 500, WAIT_MOST = 6000, LATELY = 3000, LAST_MOST = 30 };
+
+struct post {
+    struct call call; /* first */
+    struct browser *page;
+    uint32_t conn;
+    unsigned channels;
+    bool is_adding, is_late;
+};
+
+static void note(const struct browser *p, struct fact f)
+{
+    f.actor = str_of(p->actor);
+    f.op = p->conn;
+    world_note(p->world, f);
+}
+
+/* What it is follows from its number. */
+static void make(struct browser *p)
+{
+    struct world *w = p->world;
+    struct dice *d = &p->dice;
+    *d = dice_of(w->setup.seed * 1000 + p->number);
+    unsigned all = (1u << ROOM_NAMES) - 1 - (1u << USER_CHANNEL);
+    p->is_made = true;
+    p->is_poll = dice_luck(d, 25);
+    p->is_named = dice_luck(d, 50);
+    p->has_envelope = dice_luck(d, 20);
+    p->has_user = dice_luck(d, 25);
+    p->first = (uint8_t)(dice_luck(d, 50) ? START_DEFAULT : 2 + dice_roll(d, 3));
+    p->limit = dice_luck(d, 50) ? 1000 : 1 + (uint32_t)dice_roll(d, 50);
+    p->url = (unsigned)dice_draw(d) & all;
+    if (dice_luck(d, 70))
+        p->url &= (unsigned)dice_draw(d);
+    if (!p->is_poll && dice_luck(d, 30))
+        p->url = 0; /* it says what it wants when it is connected */
+    if (p->is_poll && !p->url)
+        p->url = 1;
+    if (!p->url)
+        p->wants = 1u << dice_roll(d, USER_CHANNEL);
+    snprintf(p->name, sizeof p->name, "client-%02u-of-a-page", p->number);
+    snprintf(p->actor, sizeof p->actor, "p%u", p->number);
+    buf_init(&p->text, SIZE_MAX / 2);
+}
+
+static void put_names(const struct browser *p, struct buf *out, bool as_list)
+{
+    unsigned all = p->url | (p->has_user ? 1u << USER_CHANNEL : 0);
+    for (unsigned i = 0; i < ROOM_NAMES; i++) {
+        if (!(all & 1u << i))
+            continue;
+        if (as_list) {
+            list_put(out, str_of(room_names[i]));
+            continue;
+        }
+        buf_putz(out, out->len ? "," : "");
+        buf_putz(out, room_names[i]);
+    }
+}
+
+static bool write_text(struct outlet *o, struct chunk *c)
+{
+    struct browser *p = (struct browser *)(void *)o;
+    buf_put(&p->text, chunk_bytes(c));
+    p->is_full = p->world->mono < p->full_until || dice_luck(&p->dice, 3);
+    return !p->is_full;
+}
+
+static void end_text(struct outlet *o)
+{
+    struct browser *p = (struct browser *)(void *)o;
+    p->stream = NULL;
+    p->is_ended = true;
+}
+
+static const struct outlet_ops ops = {write_text, end_text, end_text};
+
+static void set_start(const struct browser *p, struct stream_request *q, char text[CURSOR_TEXT])
+{
+    struct world *w = p->world;
+    if (!cursor_is_none(p->last)) {
+        q->start = START_CURSOR;
+        q->at = p->last;
+        q->requested = cursor_print(p->last, text);
+        return;
+    }
+    q->start = (enum start)p->first;
+    if (q->start == START_SINCE)
+        q->value = w->wall - dice_roll(&((struct browser *)(uintptr_t)p)->dice, LATELY);
+    if (q->start == START_LAST)
+        q->value = 1 + p->number % LAST_MOST;
+}
+
+static void note_connect(struct browser *p)
+{
+    static const enum start_at begins[] = {[START_DEFAULT] = BEGIN_NOW,
+                                           [START_SINCE] = BEGIN_SINCE,
+                                           [START_LAST] = BEGIN_LAST,
+                                           [START_EARLIEST] = BEGIN_EARLIEST};
+    struct buf names;
+    buf_init(&names, SIZE_MAX / 2);
+    put_names(p, &names, false);
+    note(p, (struct fact){.what = FACT_CONNECT,
+                          .channels = buf_str(&names),
+                          .client = str_of(p->is_named ? p->name : ""),
+                          .user = str_of(p->has_user ? "ann" : ""),
+                          .start = begins[p->first],
+                          .id = p->last});
+    buf_fini(&names);
+}
+
+static void clear(struct browser *p)
+{
+    buf_clear(&p->text);
+    p->is_full = p->is_open = p->is_ended = p->is_refused = p->has_ids = false;
+    p->has = 0;
+    p->has_more = false;
+    p->asking = p->asked = p->remembered = 0;
+    p->has_cursor = !cursor_is_none(p->last);
+    p->began = CURSOR_NONE;
+    p->is_exact = !p->world->setup.may_fork && dice_luck(&p->dice, 30);
+}
+
+static void open_stream(struct browser *p, struct workside *k)
+{
+    struct world *w = p->world;
+    char text[CURSOR_TEXT], client[24];
+    struct buf names;
+    buf_init(&names, SIZE_MAX / 2);
+    put_names(p, &names, true);
+    snprintf(client, sizeof client, "unnamed-%02u-%09u", p->number, p->conn);
+    struct stream_request q = {.client = str_of(p->is_named ? p->name : client),
+                               .named = p->is_named,
+                               .poll = p->is_poll,
+                               .user = str_of(p->has_user ? "ann" : ""),
+                               .rights = {.access = ACCESS_OPEN, .user = STR("ann")},
+                               .channels = buf_str(&names),
+                               .listed = p->url != 0,
+                               .envelope = p->has_envelope,
+                               .ping = PING,
+                               .limit = p->limit};
+    if (!p->has_user)
+        q.rights.user = STR_NONE;
+    set_start(p, &q, text);
+    p->outlet.ops = &ops;
+    struct sink *sink = p->is_poll ? poll_new(&p->outlet, STR_NONE, STR("503"), p->limit)
+                                   : sse_new(&p->outlet, STR("\n"), p->has_envelope);
+    p->stream = stream_open(k->roster, &q, sink, w->mono);
+    p->answer_at = w->mono + dice_roll(&p->dice, WAIT_MOST);
+    buf_fini(&names);
+}
+
+/* A poll is not begun while the hub is away: it is refused after hub_wait. */
+static void connect(struct browser *p)
+{
+    struct world *w = p->world;
+    struct workside *k = workside_any(w, &p->dice);
+    if (!k || (p->is_poll && !link_is_up(k->link))) {
+        p->back_at = w->mono + dice_roll(&p->dice, SOON);
+        return;
+    }
+    clear(p);
+    p->conn++;
+    p->worker = k;
+    p->state = PAGE_ON;
+    note_connect(p);
+    open_stream(p, k);
+}
+
+void page_open(struct browser *p)
+{
+    if (!p->is_made)
+        make(p);
+    if (p->state != PAGE_AWAY)
+        return;
+    p->state = PAGE_WAITS;
+    p->back_at = p->world->mono;
+}
+
+static void note_left(struct browser *p, unsigned channels)
+{
+    for (unsigned i = 0; i < ROOM_NAMES; i++)
+        if (channels & 1u << i)
+            note(p, (struct fact){.what = FACT_LEFT, .channel = str_of(room_names[i])});
+}
+
+/* What was asked for and not answered may have been done, or may not. */
+static void note_unanswered(struct browser *p)
+{
+    unsigned joined = p->asked & p->wants & ~p->has;
+    for (unsigned i = 0; i < ROOM_NAMES; i++)
+        if (joined & 1u << i)
+            note(p, (struct fact){.what = FACT_JOINED,
+                                  .channel = str_of(room_names[i]),
+                                  .id = p->began,
+                                  .late = true});
+    note_left(p, p->asked & p->has & ~p->wants);
+    note_left(p, joined);
+}
+
+static void leave(struct browser *p, Msec away, const char *by)
+{
+    if (p->is_open)
+        note_unanswered(p);
+    if (!p->is_refused)
+        note(p, (struct fact){.what = FACT_CLOSE, .reason = str_of(by)});
+    buf_clear(&p->text);
+    p->state = PAGE_WAITS;
+    p->is_open = false;
+    p->back_at = p->world->mono + away;
+}
+
+/* What had arrived is read, the rest is lost. */
+void page_cut(struct browser *p, Msec away)
+{
+    if (p->state == PAGE_WAITS && away > SOON)
+        p->back_at = p->world->mono + away;
+    if (p->state != PAGE_ON)
+        return;
+    if (!p->is_poll)
+        page_read(p, dice_roll(&p->dice, 20));
+    if (p->stream) {
+        p->stream = NULL;
+        p->outlet.owner_ops->on_gone(p->outlet.owner);
+    }
+    leave(p, away, "client");
+}
+
+void page_want(struct browser *p, unsigned channels, bool is_adding)
+{
+    unsigned some = channels & ((1u << ROOM_NAMES) - 1) & ~(1u << USER_CHANNEL) & ~p->url;
+    p->wants = is_adding ? p->wants | some : p->wants & ~some;
+    p->wants = (p->wants | p->for_ever) & ~p->never_again;
+}
+
+/* POST subscribe and unsubscribe. */
+
+static void on_changed(struct call *c, Str body, const struct fault *why)
+{
+    struct post *post = (struct post *)(void *)c;
+    struct browser *p = post->page;
+    struct msg_changed m = {0};
+    bool is_unknown = why || m.code == REFUSE_HUB_AWAY;
+    *(post->is_adding ? &p->for_ever : &p->never_again) |= is_unknown ? post->channels : 0;
+    page_want(p, 0, true);
+    bool is_current = p->conn == post->conn && p->state == PAGE_ON;
+    if (!why && !msg_changed_unpack(body, &m))
+        world_fail(p->world, "answers", "CHANGED cannot be read");
+    if (is_current) {
+        p->asking &= ~post->channels;
+        p->ask_at = p->world->mono + dice_roll(&p->dice, POST_AGAIN);
+    }
+    for (unsigned i = 0; is_current && !why && !m.code && i < ROOM_NAMES; i++) {
+        if (!(post->channels & 1u << i))
+            continue;
+        if (!post->is_adding) {
+            p->has &= ~(1u << i);
+            note_left(p, 1u << i);
+        } else if (list_has(m.channels, str_of(room_names[i]))) {
+            p->has |= 1u << i;
+            p->from[i] = m.at;
+            bool is_late = post->is_late || (p->has_ids || p->text.len);
+            note(p, (struct fact){.what = FACT_JOINED,
+                                  .channel = str_of(room_names[i]),
+                                  .id = m.at,
+                                  .late = is_late});
+        }
+    }
+    free(post);
+}
+
+static void send_post(struct browser *p, unsigned channels, bool is_adding)
+{
+    struct world *w = p->world;
+    struct workside *k = workside_any(w, &p->dice);
+    if (!k)
+        return;
+    struct buf names, body;
+    buf_init(&names, SIZE_MAX / 2);
+    buf_init(&body, SIZE_MAX / 2);
+    for (unsigned i = 0; i < ROOM_NAMES; i++)
+        if (channels & 1u << i)
+            list_put(&names, str_of(room_names[i]));
+    struct msg_change m = {.client = str_of(p->client), .user = str_of(p->has_user ? "ann" : "")};
+    *(is_adding ? &m.add : &m.remove) = buf_str(&names);
+    /* What it had before this connection, and this one does not: from where that ended. */
+    bool is_explicit =
+        is_adding && !w->setup.may_fork && !cursor_is_none(p->began) && dice_luck(&p->dice, 30);
+    if (is_explicit) {
+        m.start = START_CURSOR;
+        m.at = p->began;
+    }
+    msg_change_pack(&body, &m);
+    buf_drop(&body, sizeof m.ref);
+    struct post *post = must_alloc(sizeof *post);
+    *post = (struct post){.call = {.done = on_changed},
+                          .page = p,
+                          .conn = p->conn,
+                          .channels = channels,
+                          .is_adding = is_adding,
+                          .is_late = is_explicit};
+    p->asking |= channels;
+    p->asked |= channels;
+    call_begin(k, &post->call, VERB_CHANGE, &body, true);
+    buf_fini(&names);
+}
+
+static void ask_for_channels(struct browser *p)
+{
+    if (!p->is_open || p->asking || p->world->mono < p->ask_at || p->is_poll)
+        return;
+    unsigned missing = p->wants & ~p->has, excess = p->has & ~p->wants;
+    if (missing)
+        send_post(p, missing, true);
+    else if (excess)
+        send_post(p, excess, false);
+}
+
+/* A poll whose time is out is answered with what there is, as wait.c does. */
+static void end_poll(struct browser *p)
+{
+    struct world *w = p->world;
+    if (!p->is_poll || !p->stream || w->mono < p->answer_at || !p->worker->link ||
+        w->mono < p->worker->awake_at)
+        return;
+    if (!stream_is_behind(p->stream) || w->mono >= p->answer_at + w->worker_options.hub_wait)
+        stream_answer_now(p->stream);
+}
+
+static void serve(struct browser *p)
+{
+    struct world *w = p->world;
+    if (!p->is_poll && dice_luck(&p->dice, 80))
+        page_read(p, SIZE_MAX);
+    if (p->is_full && p->stream && w->mono >= p->full_until) {
+        p->is_full = false;
+        p->outlet.owner_ops->on_writable(p->outlet.owner);
+    }
+    end_poll(p);
+    if (p->is_ended) {
+        if (p->is_poll)
+            page_read_answer(p);
+        else
+            page_read(p, SIZE_MAX);
+        Msec pause = p->has_more ? 1 : p->is_poll ? SOON / 10 : SOON;
+        leave(p, dice_roll(&p->dice, pause), p->is_poll ? "client" : "");
+        return;
+    }
+    ask_for_channels(p);
+}
+
+void page_turn(struct browser *p)
+{
+    if (p->state == PAGE_ON)
+        serve(p);
+    else if (p->state == PAGE_WAITS && p->world->mono >= p->back_at)
+        connect(p);
+}
+
+void page_fini(struct browser *p)
+{
+    if (!p->is_made)
+        return;
+    if (p->state == PAGE_ON)
+        page_cut(p, 0);
+    buf_fini(&p->text);
+}
+
+bool page_is_done(const struct browser *p)
+{
+    if (!p->is_made)
+        return true;
+    Cursor head = p->world->hub.head;
+    if (cursor_is_none(p->last) || p->last.at < head.at || p->last.epoch != head.epoch)
+        return false;
+    if (p->is_poll)
+        return true;
+    return p->state == PAGE_ON && p->is_open && !p->asking && p->wants == p->has && !p->text.len;
+}
+
+void page_drain(struct browser *p)
+{
+    if (p->is_made && !p->is_poll)
+        note(p, (struct fact){.what = FACT_DRAINED});
+}

@@ -1,0 +1,12 @@
+/* reading -- what a page makes of the bytes it gets, as EventSource and a loop of polls would. */
+#ifndef BELFRY_SIM_READING_H
+#define BELFRY_SIM_READING_H
+
+#include "world.h"
+
+/* So many blocks of its stream, those that are whole. */
+void page_read(struct browser *p, size_t most);
+/* The answer of its poll. */
+void page_read_answer(struct browser *p);
+
+#endif

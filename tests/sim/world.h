@@ -1,0 +1,175 @@
+/* world -- a hub, its log, some workers, the cables between them, browsers and publishers, in one
+ * thread and under one clock that nobody waits for. What happens is a list of actions (schedule.h);
+ * what follows from them is drawn from the seed. Whoever did or saw something writes it into the
+ * history, which is judged at the end. */
+#ifndef BELFRY_SIM_WORLD_H
+#define BELFRY_SIM_WORLD_H
+
+#include "base/list.h"
+#include "hub.h"
+#include "outlet.h"
+#include "roster.h"
+
+#include "cable.h"
+#include "dice.h"
+#include "journal_memory.h"
+#include "schedule.h"
+#include "tests/fault/history.h"
+
+enum { TOOLS = 2, ROOM_NAMES = 8, ROOM_CHANNELS = 6, HOUR = 3600 * 1000 };
+/* What there is to be on: channels first, then patterns. A set of them has a bit for each. */
+extern const char *const room_names[ROOM_NAMES];
+enum { USER_CHANNEL = 5 }; /* of the user ann */
+
+struct world;
+
+/* hubside.c: the process of the hub, its disk, and the tools that publish to it by themselves. */
+struct hubside {
+    struct hub *hub; /* NULL: it does not run */
+    struct memory_log *log, *copy;
+    struct journal_memory *journal;
+    struct journal_state state;
+    bool is_muted; /* it died: what it still says reaches nobody */
+    bool is_stopping, copy_is_backup;
+    Msec up_at, awake_at, ticked;
+    Msec full_until, slow_until, slow_reads_until;
+    enum memory_fate next_fate;
+    Position floors[ROOM_CHANNELS];
+    Cursor head; /* the newest that was fanned out */
+};
+
+/* workside.c: the process of a worker. */
+struct workside {
+    struct world *world;
+    unsigned number;
+    char name[16];
+    struct link *link; /* NULL: it does not run */
+    struct roster *roster;
+    struct cable cable;
+    struct list calls;
+    bool is_draining;
+    Msec up_at, awake_at, ticked, drain_until;
+};
+
+/* One POST that a worker has taken: to publish, or to change a client's channels. */
+struct call {
+    struct list node;
+    struct workside *worker;
+    struct link_request *ask;
+    void (*done)(struct call *c, Str body, const struct fault *why); /* why: no answer at all */
+    void *owner;
+};
+void call_begin(struct workside *w, struct call *c, enum verb verb, struct buf *body,
+                bool is_repeatable);
+
+enum page_state { PAGE_AWAY, PAGE_WAITS, PAGE_ON };
+
+/* browser.c: one page in a browser, with an EventSource or a loop of polls. */
+struct browser {
+    struct outlet outlet; /* first */
+    struct world *world;
+    unsigned number;
+    char actor[8];
+    bool is_made;
+    /* what it is */
+    bool is_poll, is_named, has_envelope, has_user;
+    unsigned url; /* channels in its URL */
+    uint8_t first;
+    char name[24]; /* client= */
+    uint32_t limit;
+    struct dice dice;
+    /* how it is */
+    enum page_state state;
+    struct workside *worker;
+    struct stream *stream; /* NULL: it ended */
+    uint32_t conn;
+    Msec back_at, full_until, answer_at;
+    struct buf text; /* not read yet */
+    bool is_full, is_open, is_ended, is_refused, has_more;
+    char client[24]; /* as `connected` said */
+    Cursor began, last;
+    bool is_exact; /* its POSTs say where to begin */
+    /* By a POST that may yet be done: what it wanted then it goes on wanting. */
+    unsigned for_ever, never_again;
+    bool has_ids;        /* something with an id came since `connected` */
+    unsigned wants, has; /* channels by POST: meant to have, and joined on this connection */
+    Cursor from[ROOM_NAMES];
+    unsigned remembered; /* by the hub, as `connected` said */
+    bool has_cursor;     /* this connection began with one */
+    unsigned asking;     /* POSTs under way */
+    unsigned asked;      /* by POSTs of this connection: perhaps done, though nobody said so */
+    Msec ask_at;
+};
+
+struct meant; /* an event that somebody means to publish (press.c) */
+
+struct world {
+    struct setup setup;
+    struct options hub_options, worker_options;
+    Msec mono, wall;
+    struct dice dice;
+    struct hubside hub;
+    struct workside workers[WORKERS_MAX];
+    struct browser pages[PAGES_MAX];
+    struct list tool_calls[TOOLS]; /* sent, not answered, in order */
+    struct list retries;           /* publishes to be tried again */
+    uint32_t ops, bodies;
+    struct history *history;
+    uint64_t steps, instant;
+    uint64_t hash; /* of everything that was written into the history */
+    bool is_aloud; /* the messages between hub and workers are told, too */
+};
+
+struct world *world_new(const struct setup *s);
+void world_free(struct world *w);
+/* Time goes on, and everybody does something. */
+void world_round(struct world *w);
+void world_act(struct world *w, const struct deed *a);
+/* Until nothing happens any more; then everybody who is there must have everything. */
+void world_settle(struct world *w);
+/* Whether nothing was lost and nobody was lied to. */
+void world_judge(struct world *w);
+/* Ends the run: this rule is broken. */
+_Noreturn void world_fail(struct world *w, const char *rule, const char *format, ...) PRINTF(3, 4);
+void world_note(struct world *w, struct fact f);
+/* A message that arrives. */
+void world_tell(const struct world *w, const char *from, const char *to, const char *header);
+Now world_now(const struct world *w);
+
+void hubside_start(struct world *w);
+void hubside_turn(struct world *w);
+void hubside_kill(struct world *w, Msec down);
+void hubside_stop(struct world *w);
+void hubside_fini(struct world *w);
+void hubside_take_copy(struct world *w, bool as_backup);
+/* What was copied, or nothing at all, is there when it starts again. */
+void hubside_put_back(struct world *w, bool is_lost);
+void hubside_prune(struct world *w);
+
+void workside_start(struct workside *w);
+void workside_turn(struct workside *w);
+void workside_kill(struct workside *w, Msec down);
+struct workside *workside_any(struct world *w, struct dice *d); /* one that runs, or NULL */
+
+void page_open(struct browser *p); /* makes it at the first time */
+void page_turn(struct browser *p);
+void page_cut(struct browser *p, Msec away);
+void page_want(struct browser *p, unsigned channels, bool is_adding);
+void page_fini(struct browser *p);
+/* It has all there is, and is on all it wants. */
+bool page_is_done(const struct browser *p);
+void page_drain(struct browser *p); /* says so */
+
+void press_publish(struct world *w, uint64_t chance, bool by_tool);
+void press_on_answer(struct world *w, Str peer, const Str *parts, size_t n);
+void press_publish_each(struct world *w); /* one event on each channel */
+void press_turn(struct world *w);
+void press_on_hub_gone(struct world *w);
+bool press_is_done(const struct world *w);
+void press_fini(struct world *w);
+
+/* peek.c: what only the programs themselves know. NULL: all is well. */
+const char *peek_hub(struct hub *h);
+const char *peek_roster(struct roster *r);
+
+#endif
