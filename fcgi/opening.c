@@ -207,7 +207,7 @@ static void put_excuse(struct buf *excuse, struct visit *v)
 {
     struct buf body;
     struct fault why;
-    fail(&why, REFUSE_HUB_AWAY, "the hub has not answered");
+    fail(&why, REFUSE_HUB_AWAY, "the hub did not open the poll");
     buf_init(&body, ANSWER_HEAD_MAX);
     buf_init(excuse, 2 * ANSWER_HEAD_MAX);
     struct answer a = answer_problem(&why, &body);

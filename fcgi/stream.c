@@ -239,8 +239,6 @@ void stream_bye(struct stream *s, enum bye reason)
 {
     if (s->state == STREAM_GONE || s->state == STREAM_PARTING)
         return;
-    if (s->is_poll && !s->is_greeted)
-        stream_greet(s); /* its answer has the cursor that it came with */
     leave_place(s);
     s->state = STREAM_PARTING;
     s->farewell = (uint8_t)reason;

@@ -72,26 +72,62 @@ static void a_time_out_has_a_fresh_cursor(void **state)
     assert_true(b->is_finished);
 }
 
-static void without_a_hub_the_cursor_stays(void **state)
+static void without_a_hub_it_is_told_to_come_back(void **state)
 {
     struct desk *d = *state;
     struct browser *b = poll_from(d, 77, 10);
     stream_answer_now(b->stream);
     turn(d);
-    assert_string_equal(browser_got(b),
-                        "{\"cursor\":\"aaaaaaab-77\",\"clientId\":\"client-of-the-poll\",\"gap\":"
-                        "null,\"more\":false,\"events\":[]}");
+    assert_string_equal(browser_got(b), "503");
 }
 
-static void a_poll_that_is_not_opened_keeps_its_cursor(void **state)
+static void one_that_is_not_opened_is_told_to_come_back(void **state)
 {
     struct desk *d = *state;
     struct browser *b = poll_from(d, 77, 10);
     HUB_SAYS(d, OPENED, opened, .ref = next_open(d).ref, .code = REFUSE_OVERLOAD);
     turn(d);
-    assert_string_equal(browser_got(b),
-                        "{\"cursor\":\"aaaaaaab-77\",\"clientId\":\"client-of-the-poll\",\"gap\":"
-                        "null,\"more\":false,\"events\":[]}");
+    assert_string_equal(browser_got(b), "503");
+}
+
+static void one_that_is_told_to_go_says_where_it_is(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 77, 10);
+    hub_opens(d, 105, 77);
+    turn(d);
+    hub_rows(d, next_fetch(d).ref, "room:1", (const Position[]){78, 80, 0}, 80, true);
+    stream_bye(b->stream, BYE_DRAIN);
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "{\"cursor\":\"aaaaaaab-80\""));
+}
+
+static void a_second_gap_takes_the_first_one_in(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("room:1,room:2");
+    q.poll = true;
+    q.start = START_CURSOR;
+    q.at = at(50);
+    q.limit = 10;
+    struct browser *b = browser_poll(d, q);
+    struct msg_open m = next_open(d);
+    struct buf missing;
+    buf_init(&missing, 1000);
+    list_put(&missing, STR("room:1"));
+    HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(105), .from = at(50),
+             .reason = GAP_PRUNED, .oldest = at(60), .missing = buf_str(&missing));
+    turn(d);
+    buf_clear(&missing);
+    list_put(&missing, STR("room:2"));
+    HUB_SAYS(d, ROWS, rows, .ref = next_fetch(d).ref, .next = at(105), .reason = GAP_PRUNED,
+             .oldest = at(70), .missing = buf_str(&missing));
+    turn(d);
+    const char *got = browser_got(b);
+    assert_non_null(strstr(got, "\"oldest\":\"aaaaaaab-70\""));
+    assert_non_null(strstr(got, "room:1"));
+    assert_non_null(strstr(got, "room:2"));
+    buf_fini(&missing);
 }
 
 static void a_limit_leaves_more(void **state)
@@ -217,8 +253,10 @@ int main(void)
         T(what_is_there_is_answered_at_once),
         T(else_it_waits_for_what_comes),
         T(a_time_out_has_a_fresh_cursor),
-        T(without_a_hub_the_cursor_stays),
-        T(a_poll_that_is_not_opened_keeps_its_cursor),
+        T(without_a_hub_it_is_told_to_come_back),
+        T(one_that_is_not_opened_is_told_to_come_back),
+        T(one_that_is_told_to_go_says_where_it_is),
+        T(a_second_gap_takes_the_first_one_in),
         T(a_limit_leaves_more),
         T(empty_data_does_not_pass_the_limit),
         T(an_answer_ends_at_a_mebibyte),
