@@ -45,21 +45,37 @@ static void put_cors(struct buf *out, const struct cors *c)
 
 static void put_line(struct buf *out, const char *name, const char *value)
 {
-    if (value)
-        buf_printf(out, "%s: %s\r\n", name, value);
+    if (!value)
+        return;
+    buf_putz(out, name);
+    buf_put(out, STR(": "));
+    buf_putz(out, value);
+    buf_put(out, STR("\r\n"));
+}
+
+static void put_number(struct buf *out, const char *name, uint64_t value)
+{
+    buf_putz(out, name);
+    buf_put(out, STR(": "));
+    buf_put_u64(out, value);
+    buf_put(out, STR("\r\n"));
 }
 
 bool answer_put(struct buf *out, const struct answer *a)
 {
-    buf_printf(out, "Status: %d %s\r\n", a->status, a->title);
+    buf_put(out, STR("Status: "));
+    buf_put_u64(out, (uint64_t)a->status);
+    buf_putc(out, ' ');
+    buf_putz(out, a->title);
+    buf_put(out, STR("\r\n"));
     put_line(out, "Content-Type", a->type);
     if (a->type && !a->is_open_ended)
-        buf_printf(out, "Content-Length: %zu\r\n", a->body.len);
+        put_number(out, "Content-Length", a->body.len);
     put_line(out, "Cache-Control", a->cache ? a->cache : "no-store");
     put_line(out, "Allow", a->allow);
     put_line(out, "ETag", a->etag);
     if (a->retry)
-        buf_printf(out, "Retry-After: %u\r\n", a->retry);
+        put_number(out, "Retry-After", a->retry);
     if (a->more)
         buf_putz(out, a->more);
     put_line(out, "X-Content-Type-Options", "nosniff");

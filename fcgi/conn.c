@@ -11,7 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS = 16, SPARE = 256, REPLY = 4096, STDOUT_PIECE = 16 * 1024 - RECORD_HEADER };
+enum {
+    ACCEPTS = 16,
+    SPARE = 256,
+    REPLY = 4096,
+    STDOUT_PIECE = 16 * 1024 - RECORD_HEADER,
+    END_ROOM = 4 * RECORD_HEADER
+};
 #define LINGER ((Msec)2000) /* how long a peer may go on sending after its answer */
 
 void conn_doom(struct conn *c)
@@ -44,6 +50,7 @@ static void keep_open(struct conn *c)
 {
     c->state = CONN_READING;
     c->pieces = 0;
+    c->is_whole = false;
     scan_next(&c->scan);
     if (c->all->heir && conn_give(c, c->all->heir, c->all->heir_ctx)) {
         conn_doom(c);
@@ -73,8 +80,8 @@ static void close_gently(struct conn *c)
 /* A short answer keeps the connection where the peer wants that; a stream never does. */
 static void on_all_out(struct conn *c)
 {
-    bool is_short = c->pieces <= 1 && c->scan.phase == SCAN_SERVED && !c->scan.is_refused;
-    if (c->scan.keep && is_short && (!c->all->is_stopped || c->all->heir))
+    bool is_one = c->pieces <= 1 && c->scan.phase == SCAN_SERVED && !c->scan.is_refused;
+    if (c->scan.keep && is_one && (!c->all->is_stopped || c->all->heir))
         keep_open(c);
     else
         close_gently(c);
@@ -94,25 +101,40 @@ static void put_out(struct conn *c, struct chunk *chunk, Str bytes)
     }
 }
 
-/* Those of request 1 are shared; any other number has its own. */
-static void put_records(struct conn *c, struct chunk *chunk)
+/* Made for this connection alone; `is_last`: with the empty STDOUT, which Apache waits for, and
+ * END_REQUEST. */
+static void put_own(struct conn *c, Str bytes, bool is_last)
 {
-    if (c->scan.id == 1) {
-        put_out(c, chunk, chunk_records(chunk));
-        return;
-    }
     struct buf records;
-    Str bytes = chunk_bytes(chunk);
-    buf_init(&records, bytes.len + (bytes.len / STDOUT_PIECE + 1) * RECORD_HEADER);
+    buf_init(&records, bytes.len + (bytes.len / STDOUT_PIECE + 1) * RECORD_HEADER + END_ROOM);
     record_put_all(&records, RECORD_STDOUT, c->scan.id, bytes, STDOUT_PIECE);
+    if (is_last) {
+        record_put(&records, RECORD_STDOUT, c->scan.id, STR_NONE);
+        record_put_end(&records, c->scan.id, END_COMPLETE);
+    }
     struct chunk *own = chunk_take(&records);
     put_out(c, own, chunk_bytes(own));
     chunk_unref(own);
 }
 
+/* Those of request 1 are shared; any other number has its own. */
+static void put_records(struct conn *c, struct chunk *chunk)
+{
+    if (c->scan.id == 1)
+        put_out(c, chunk, chunk_records(chunk));
+    else
+        put_own(c, chunk_bytes(chunk), false);
+}
+
 static struct conn *conn_of(struct outlet *o)
 {
     return (struct conn *)(void *)o;
+}
+
+/* An answer in one piece: its end leaves in the same write. */
+static bool is_short(const struct conn *c)
+{
+    return c->pieces == 1 && !c->outlet.owner_ops->draw;
 }
 
 static bool conn_write(struct outlet *o, struct chunk *chunk)
@@ -122,27 +144,20 @@ static bool conn_write(struct outlet *o, struct chunk *chunk)
         return false;
     assert(c->state == CONN_SERVING);
     c->pieces++;
-    put_records(c, chunk);
+    c->is_whole = is_short(c);
+    if (c->is_whole)
+        put_own(c, chunk_bytes(chunk), true);
+    else
+        put_records(c, chunk);
     return c->state == CONN_SERVING && !c->ship.chunk;
-}
-
-/* The empty STDOUT, which Apache waits for, and END_REQUEST. */
-static void put_end(struct conn *c)
-{
-    struct buf records;
-    buf_init(&records, 4 * RECORD_HEADER);
-    record_put(&records, RECORD_STDOUT, c->scan.id, STR_NONE);
-    record_put_end(&records, c->scan.id, END_COMPLETE);
-    struct chunk *end = chunk_take(&records);
-    put_out(c, end, chunk_bytes(end));
-    chunk_unref(end);
 }
 
 /* Everything of the owner is out. */
 static void end_request(struct conn *c)
 {
     c->state = CONN_ENDING;
-    put_end(c);
+    if (!c->is_whole)
+        put_own(c, STR_NONE, true);
     if (c->state == CONN_ENDING && !c->ship.chunk)
         on_all_out(c);
 }

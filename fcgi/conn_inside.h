@@ -25,6 +25,7 @@ struct conn {
     int fd;
     enum conn_state state;
     unsigned pieces; /* of the answer, so far */
+    bool is_whole;   /* its end is written, too */
     struct ship ship;
     struct scan scan;
 };

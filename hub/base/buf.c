@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SMALLEST = 64 };
+enum { SMALLEST = 256 };
 
 void buf_init(struct buf *b, size_t max)
 {

@@ -32,12 +32,23 @@ static void absorb(struct state *s, uint64_t word)
     s->v0 ^= word;
 }
 
-/* Up to eight bytes, the smallest first. */
-static uint64_t word_of(Str s)
+static uint64_t byte_of(const char *p, unsigned i)
+{
+    return (uint64_t)(unsigned char)p[i] << (8 * i);
+}
+
+/* Eight bytes, the smallest first; written so that compilers see one load. */
+static uint64_t word_of(const char *p)
+{
+    return byte_of(p, 0) | byte_of(p, 1) | byte_of(p, 2) | byte_of(p, 3) | byte_of(p, 4) |
+           byte_of(p, 5) | byte_of(p, 6) | byte_of(p, 7);
+}
+
+static uint64_t rest_of(Str s)
 {
     uint64_t word = 0;
-    for (size_t i = 0; i < s.len && i < 8; i++)
-        word |= (uint64_t)(unsigned char)s.p[i] << (8 * i);
+    for (unsigned i = 0; i < s.len; i++)
+        word |= byte_of(s.p, i);
     return word;
 }
 
@@ -51,8 +62,8 @@ uint64_t hash64(Str s, HashKey key)
     };
     uint64_t length = (uint64_t)s.len << 56;
     for (; s.len >= 8; s = str_skip(s, 8))
-        absorb(&state, word_of(s));
-    absorb(&state, length | word_of(s));
+        absorb(&state, word_of(s.p));
+    absorb(&state, length | rest_of(s));
     state.v2 ^= 0xff;
     mix(&state, 4);
     return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
