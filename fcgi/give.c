@@ -37,10 +37,11 @@ static void tell_end(struct give *g, int pid)
         supervise_report(w->ready, w->number, pid);
         return;
     }
-    if (pid)
+    if (pid) {
         notify_main_pid(pid);
-    else
-        notify_status(g->why.text);
+        return;
+    }
+    notify_status(g->why.text);
     notify_ready();
 }
 

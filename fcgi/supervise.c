@@ -120,8 +120,10 @@ static void renew_next(struct crew *c)
 
 static void renew(struct crew *c)
 {
-    if (c->is_stopping || c->ready < c->n)
+    if (c->is_stopping || c->ready < c->n) {
+        log_warn("workers are not replaced", kz("reason", "not all of them have begun"));
         return;
+    }
     log_info("workers are replaced", kn("workers", c->n));
     notify_reloading();
     c->renewing = 0;
@@ -153,6 +155,8 @@ static void take_report(struct crew *c, const struct report *r, Msec now)
         child->pid = r->pid;
         child->born = now;
     }
+    if (!r->pid)
+        notify_status("a worker could not be replaced, and goes on");
     c->ready += !child->is_ready;
     if (!child->is_ready && c->ready == c->n)
         notify_ready();

@@ -60,7 +60,7 @@ void notify_watchdog(void)
 void notify_main_pid(int pid)
 {
     char state[32];
-    snprintf(state, sizeof state, "MAINPID=%d", pid);
+    snprintf(state, sizeof state, "MAINPID=%d\nREADY=1", pid);
     tell(state);
 }
 

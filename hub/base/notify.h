@@ -10,7 +10,8 @@ void notify_reloading(void); /* until notify_ready */
 void notify_status(const char *text);
 void notify_stopping(void);
 void notify_watchdog(void);
-void notify_main_pid(int pid); /* another process is the service from now on */
+/* Another process is the service from now on, and ready: the last word of this one. */
+void notify_main_pid(int pid);
 /* How often notify_watchdog() is due: half of $WATCHDOG_USEC; 0: never. */
 Msec notify_interval(void);
 

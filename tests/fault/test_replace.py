@@ -11,7 +11,10 @@ import time
 import pytest
 
 from belfry import BUILD, PATIENCE, ROOT, Server, now, request, until
+from crash import Crashes
 from sse import Stream
+
+SCALE = float(os.environ.get("LONG_SCALE", "1"))
 
 RESUME = 2.0            # s, from the hub's death to the next delivery
 FROZEN = 250            # ms, for one worker, however many streams it has
@@ -176,7 +179,7 @@ def room_for(streams):
 
 @pytest.mark.options(log_level="info")
 @pytest.mark.parametrize("streams, rounds", [
-    (1000, 5), pytest.param(8000, 100, marks=pytest.mark.long)])
+    (1000, 5), pytest.param(8000, max(1, round(100 * SCALE)), marks=pytest.mark.long)])
 def test_workers_and_hubs_come_and_go(hub, worker, site, streams, rounds, capsys):
     room_for(streams)
     run = Run(site, streams)
@@ -206,3 +209,21 @@ def test_each_of_several_workers_is_replaced(hub, worker, site):
         run.kill(hub)
     run.finish()
     assert run.workers == 4 and worker.alive and worker.pid == pid
+
+
+@pytest.mark.parametrize("web, rounds", [("nginx", 12), pytest.param(
+    "lighttpd", max(12, round(300 * SCALE)), marks=pytest.mark.long)])
+def test_all_kinds_of_readers_and_publishers(world, web, rounds):
+    """Polls, patterns, named clients, batches, keys: what they did and saw is judged as after crashes."""
+    run = Crashes(world, web)
+    run.new_leg()
+    for n in range(rounds):
+        goal = run.load.count("acknowledged") + 300
+        run.worker.renew()
+        if n % 4 == 3:
+            run.hub.kill()
+            run.begin(run.hub)
+        until(lambda wanted=goal: run.load.count("acknowledged") >= wanted, 20)
+    run.end_leg()
+    assert run.totals["acknowledged"] >= 300 * rounds and run.totals["broken"] == 0
+    assert run.totals["stream_closed"] == 0

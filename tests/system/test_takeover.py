@@ -384,10 +384,14 @@ def test_systemd_is_told(world, hub, tmp_path):
         old = worker.pid
         worker.renew()
         assert told.recv(200).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
-        assert told.recv(200) == b"MAINPID=%d" % worker.pid
+        assert told.recv(200) == b"MAINPID=%d\nREADY=1" % worker.pid
+        assert worker.pid != old and hub.alive
+        with open(world.config, "a", encoding="utf-8") as config:
+            config.write("\n[worker]\nno_such_option = 1\n")
+        worker.program.signal(signal.SIGHUP)
+        assert told.recv(200).startswith(b"RELOADING=1")
+        assert told.recv(300).startswith(b"STATUS=the other one ended")
         assert told.recv(200) == b"READY=1"
-        assert worker.pid != old
-        assert hub.alive
 
 
 @pytest.mark.options(workers=2)

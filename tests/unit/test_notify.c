@@ -43,7 +43,7 @@ static void says_all(int fd)
     notify_watchdog();
     expect(fd, "WATCHDOG=1");
     notify_main_pid(4711);
-    expect(fd, "MAINPID=4711");
+    expect(fd, "MAINPID=4711\nREADY=1");
     notify_stopping();
     expect(fd, "STOPPING=1");
     close(fd);
