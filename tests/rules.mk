@@ -1,7 +1,7 @@
 # How tests are built and run; a part of the Makefile, which has the lists of their sources.
 
 # A test is linked with the parts whose headers it includes, itself or through a helper beside it.
-part    = $(if $(filter base/%,$(1)),,$(if $(filter wire/%,$(1)),wire,$(if $(filter cli/%,$(1)),cli,\
+part    = $(if $(filter base/%,$(1)),,$(if $(filter wire/%,$(1)),wire,$(if $(filter cli/%,$(1)),cli hub,\
           $(if $(wildcard hub/$(1)),hub,$(if $(wildcard fcgi/$(1)),fcgi,$(call helper,$(notdir $(1))))))))
 helper  = $(if $(wildcard tests/unit/$(1)),test $(call parts,$(wildcard tests/unit/$(1:.h=.[hc]))))
 parts   = $(sort base wire $(foreach h,$(filter-out $(notdir $(1:.c=.h)),$(shell sed -n \
@@ -10,6 +10,7 @@ define test
 $(1): $(1).o $$(call lib,$$(call parts,$(patsubst $(BUILD)/%,%.c,$(1))))
 endef
 $(foreach t,$(UNIT) $(FUZZ),$(eval $(call test,$(t))))
+$(BUILD)/tests/unit/test_journal_recover: $(BUILD)/tests/sim/dice.o
 $(UNIT):
 	$(link) $(LDLIBS) $(shell pkg-config --libs cmocka)
 # Without libFuzzer a target only replays what it is given.
