@@ -19,6 +19,7 @@ struct known {
     uint32_t fact_lo;
     uint16_t epoch;
     bool is_received;
+    uint8_t tries; /* to publish it; at most 255 are counted */
 };
 
 struct fork_fact {

@@ -58,6 +58,7 @@ static void invoke(struct check *c, struct waiting *w, const struct row *row)
     struct known *k = &c->events[row->a];
     if (row->ns < k->invoked)
         k->invoked = row->ns;
+    k->tries = (uint8_t)(k->tries < UINT8_MAX ? k->tries + 1 : UINT8_MAX);
     MAKE_ROOM(w->all, w->n, w->cap);
     w->all[w->n++] = (struct pending){row->op, row->a};
 }

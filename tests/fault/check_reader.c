@@ -31,6 +31,8 @@ struct reader {
     size_t fact; /* where the connection begins */
     uint32_t op, client, user;
     bool is_on, is_open, has_cursor, has_gap, is_drained, is_ended;
+    bool is_moving;   /* something with an id came */
+    Position opened;  /* what `open` said */
     bool excuses_all; /* a gap with reason reset or unknown */
     enum start_at start;
     Position from;    /* everything after it is owed */
@@ -227,10 +229,27 @@ static void on_connect(struct reader *d, size_t fact)
     d->c->r->connections++;
 }
 
+/* From here on nothing of before counts: what is left of the log goes on after `from`. */
+static void new_span(struct reader *d, Position from, uint16_t epoch)
+{
+    check_owed(d);
+    d->span = ++d->c->spans;
+    d->from = d->reached = from;
+    d->epoch = epoch;
+    for (size_t i = 0; i < d->want_count; i++) {
+        struct wanted *w = &d->wants[i];
+        w->is_joined = w->is_late = false;
+        w->first = w->last = 0;
+    }
+}
+
 static void on_open(struct reader *d, size_t fact)
 {
     const struct row *row = &d->c->h->rows[fact];
     d->is_open = true;
+    d->opened = row->at;
+    if (d->has_cursor && d->excuses_all && row->at < d->from)
+        new_span(d, row->at, d->epoch);
     if (row->b)
         d->client = row->b;
     if (!d->has_cursor && d->start != BEGIN_EARLIEST) {
@@ -247,20 +266,6 @@ static void on_open(struct reader *d, size_t fact)
 }
 
 /* Gaps */
-
-/* From here on nothing of before counts: what is left of the log goes on after `from`. */
-static void new_span(struct reader *d, Position from, uint16_t epoch)
-{
-    check_owed(d);
-    d->span = ++d->c->spans;
-    d->from = d->reached = from;
-    d->epoch = epoch;
-    for (size_t i = 0; i < d->want_count; i++) {
-        struct wanted *w = &d->wants[i];
-        w->is_joined = w->is_late = false;
-        w->first = w->last = 0;
-    }
-}
 
 static bool is_news(const struct reader *d, const struct row *row)
 {
@@ -288,11 +293,17 @@ static void on_gap_of_log(struct reader *d, size_t fact)
     if (!is_lawful)
         check_broken(d->c, RULE_FALSE_GAP, fact, d->fact, "the log is still the one it had");
     d->excuses_all = true;
-    Position goes_on = d->c->h->rows[fact].at; /* of a log that is not known: from its beginning */
+    /* Of a log that is not known, from its beginning: what was had comes again. */
+    const struct row *row = &d->c->h->rows[fact];
+    bool is_begun = d->is_open && !d->is_moving;
+    bool is_said = is_begun || row->epoch != EPOCH_INDEX_NONE;
+    Position goes_on = is_begun ? d->opened : row->at;
     if (f)
-        new_span(d, goes_on < f->at ? goes_on : f->at - 1, f->epoch);
+        new_span(d, is_said && goes_on < f->at ? goes_on : f->at - 1, f->epoch);
     else if (is_foreign(d))
         new_span(d, 0, EPOCH_INDEX_NONE);
+    else if (is_said && is_lawful && goes_on < d->reached)
+        new_span(d, goes_on, d->epoch);
 }
 
 /* A channel whose POST was not answered yet may begin anywhere. */
@@ -358,8 +369,8 @@ static void check_again(struct reader *d, size_t fact, const struct known *k)
     bool has_id = row->epoch != EPOCH_INDEX_NONE;
     bool is_again =
         k->stamp == d->span || (k->stamp >= d->first_span && (!has_id || row->at <= d->from));
-    if (d->c->h->events[row->a].ephemeral)
-        return; /* as often as somebody tried */
+    if (d->c->h->events[row->a].ephemeral && (k->tries > 1 || k->stamp != d->span))
+        return; /* as often as somebody tried, and to each of two polls */
     if (is_again && !(!has_id && is_late(d, channel, k->at)))
         check_broken(d->c, RULE_DOUBLED, fact, known_fact(k), "the reader had this already");
     else if (has_id && row->at <= d->reached)
@@ -373,6 +384,7 @@ static void advance(struct reader *d, const struct row *row)
         return;
     d->reached = row->at;
     d->epoch = row->epoch;
+    d->is_moving = true;
 }
 
 static void on_receive(struct reader *d, size_t fact)
