@@ -37,6 +37,7 @@ struct link {
     struct fault rejected; /* code 0: it is not */
     bool has_added;        /* channels by ADD, since HELLO was said */
     uint64_t seq;          /* of the last message on this link */
+    uint64_t said;         /* messages of ours, ever */
     Msec now, wall;
     Msec heard, greeted, pulsed, ticked;
     struct credit used, told; /* since WELCOME */
@@ -73,7 +74,7 @@ void link_attach(struct link *l, struct roster *r)
 /* Takes the body. */
 static bool send(struct link *l, enum verb verb, struct buf *body)
 {
-    struct header header = {PROTOCOL_VERSION, (uint8_t)verb, 0};
+    struct header header = {PROTOCOL_VERSION, (uint8_t)verb, ++l->said};
     bool ok = l->out.send(l->out.ctx, header, body);
     buf_fini(body);
     return ok;

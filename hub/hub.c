@@ -178,6 +178,29 @@ static bool version_is_spoken(uint8_t version)
     return version > 0 && version + 1 >= PROTOCOL_VERSION && version <= PROTOCOL_VERSION + 1;
 }
 
+/* What comes twice or late is let go; where something is missing the worker begins again. */
+static bool is_next(struct hub *h, struct peer *p, uint64_t seq)
+{
+    if (seq && seq != p->said + 1) {
+        if (seq > p->said)
+            peer_say_who(h, p->id);
+        return false;
+    }
+    p->said = seq;
+    return true;
+}
+
+static void on_hello(struct hub *h, Str id, uint64_t seq, Str body)
+{
+    struct peer *p = peer_by_id(h, id);
+    if (h->is_stopping || (p && seq && seq <= p->said))
+        return;
+    greet_on_hello(h, id, body);
+    p = peer_by_id(h, id);
+    if (p)
+        p->said = seq;
+}
+
 void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
 {
     struct header head;
@@ -197,8 +220,7 @@ void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
         return;
     }
     if (head.verb == VERB_HELLO) {
-        if (!h->is_stopping)
-            greet_on_hello(h, peer, body);
+        on_hello(h, peer, head.seq, body);
         return;
     }
     if (!p || !p->is_welcome) {
@@ -207,7 +229,8 @@ void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
         return;
     }
     p->heard = now.mono;
-    dispatch(h, p, head.verb, body);
+    if (is_next(h, p, head.seq))
+        dispatch(h, p, head.verb, body);
 }
 
 void hub_on_gone(struct hub *h, Str peer)

@@ -27,6 +27,7 @@ struct peer {
     Msec retry;       /* the log could not be read: not before */
     Position through; /* while it lags: all events up to it were sent */
     uint64_t seq;
+    uint64_t said;                      /* number of its last message; 0: it has none */
     uint64_t sent_bytes, sent_messages; /* of what needs credit, since WELCOME */
     uint64_t done_bytes, done_messages; /* of those, worked off */
     struct map subs;                    /* by name */

@@ -64,7 +64,8 @@ typedef Str msg_str;
 struct header {
     uint8_t version;
     uint8_t verb; /* enum verb, not yet checked to be one that is known */
-    uint64_t seq; /* hub -> worker: dense, from 1 at WELCOME; worker -> hub: 0 */
+    uint64_t seq; /* hub -> worker: dense, from 1 at WELCOME; worker -> hub:
+                   dense over all its HELLOs, or 0: not numbered */
 };
 
 void header_pack(char out[MESSAGE_HEADER], struct header h);
