@@ -40,6 +40,7 @@ struct door {
     struct hub *hub; /* while the loop runs */
     Now now;
     Msec ticked, answered, petted;
+    bool ready[PLACES]; /* asking ZeroMQ for what is not there is a system call each time */
 };
 
 Now door_now(void)
@@ -160,7 +161,7 @@ static void hand_in(struct door *d, enum place i, const Str *v, size_t n)
 static bool drain(struct door *d, enum place i)
 {
     struct parcel parcel;
-    for (int k = 0; k < DRAIN; k++) {
+    for (int k = 0; d->ready[i] && k < DRAIN; k++) {
         if (((i == PUBLISH || i == INTAKE) && hub_is_full(d->hub)) ||
             !socket_receive(d->v[i], &parcel))
             return false;
@@ -171,7 +172,7 @@ static bool drain(struct door *d, enum place i)
         hand_in(d, i, v, n);
         parcel_fini(&parcel);
     }
-    return true;
+    return d->ready[i];
 }
 
 static bool take_done(struct door *d, struct journal *j)
@@ -195,7 +196,8 @@ static bool turn(struct door *d, struct journal *j)
     more |= drain(d, PUBLISH);
     more |= drain(d, INTAKE);
     more |= drain(d, ADMIN);
-    socket_drain(d->v[TAP], DRAIN);
+    if (d->ready[TAP])
+        socket_drain(d->v[TAP], DRAIN);
     if (d->now.mono >= d->ticked + TICK_MS) {
         d->ticked = d->now.mono;
         hub_tick(d->hub, d->now);
@@ -217,12 +219,19 @@ static void pet_watchdog(struct door *d, Msec interval)
 static void rest(struct door *d, int fd, bool more)
 {
     struct socket *v[PLACES];
+    enum place which[PLACES];
     bool ready[PLACES], fd_ready;
     size_t n = 0;
-    for (enum place i = LINKS; i < PLACES; i++)
-        if (!hub_is_full(d->hub) || (i != PUBLISH && i != INTAKE))
-            v[n++] = d->v[i];
+    for (enum place i = LINKS; i < PLACES; i++) {
+        d->ready[i] = false;
+        if (hub_is_full(d->hub) && (i == PUBLISH || i == INTAKE))
+            continue;
+        which[n] = i;
+        v[n++] = d->v[i];
+    }
     (void)socket_wait(v, n, fd, more ? 0 : TICK_MS, ready, &fd_ready);
+    for (size_t i = 0; i < n; i++)
+        d->ready[which[i]] = ready[i];
 }
 
 void door_loop(struct door *d, struct hub *h, struct journal *j, const volatile sig_atomic_t *stop)
