@@ -80,6 +80,8 @@ struct audience {
     struct seat seats[];
 };
 
+enum { PAST_MOST = 16 };
+
 struct roster {
     const struct options *options;
     struct link *link;
@@ -92,6 +94,8 @@ struct roster {
     size_t stream_count;
     struct batch batch;
     Cursor at, flushed;
+    Cursor past[PAST_MOST]; /* the last of each epoch before that of `at` */
+    size_t past_len;
     bool has_hole;
     Msec now, flush_at; /* flush_at: the earliest time of the next one */
     Msec drained;

@@ -98,12 +98,16 @@ static Str cut_list(Str *rest, size_t most, bool at_least_one)
 static bool say_hello_piece(struct link *l, Str *channels, Str *clients)
 {
     struct msg_hello m = {.boot = l->boot, .name = str_of(l->name), .at = roster_at(l->roster)};
+    struct buf body, past;
+    buf_init(&body, LIST_MAX);
+    buf_init(&past, LIST_PIECE);
+    roster_put_past(l->roster, &past);
+    m.past = buf_str(&past);
     m.channels = cut_list(channels, LIST_PIECE, true);
     m.clients = cut_list(clients, LIST_PIECE - m.channels.len, !m.channels.len);
     m.more = channels->len || clients->len;
-    struct buf body;
-    buf_init(&body, LIST_MAX);
     msg_hello_pack(&body, &m);
+    buf_fini(&past);
     return send(l, VERB_HELLO, &body);
 }
 
@@ -245,6 +249,14 @@ void link_on_disconnected(struct link *l, Msec now)
     link_requests_settle(&l->requests);
 }
 
+static void say_moved(struct link *l)
+{
+    struct buf body;
+    buf_init(&body, LIST_PIECE);
+    msg_moved_pack(&body, &(struct msg_moved){0});
+    say(l, VERB_MOVED, &body);
+}
+
 /* A second WELCOME on a link that is up answers a HELLO that was said before the first came: all
  * that was asked since was asked of it, too. What the hub added by itself meanwhile it does not
  * know. */
@@ -268,6 +280,8 @@ static bool on_welcome(struct link *l, Str body)
     if (is_new) {
         log_info("link", kn("welcome", m.link), kn("from", m.from.at));
         send_what_waits(l);
+        if (l->is_moved)
+            say_moved(l); /* it may not have been heard */
     } else if (l->has_added) {
         say_hello_again(l, "channels were added before this welcome");
     }
@@ -494,11 +508,8 @@ void link_goodbye(struct link *l)
 
 void link_move(struct link *l)
 {
-    struct buf body;
-    buf_init(&body, LIST_PIECE);
-    msg_moved_pack(&body, &(struct msg_moved){0});
-    say(l, VERB_MOVED, &body);
     l->is_moved = true;
+    say_moved(l);
 }
 
 Str link_name(const struct link *l)

@@ -79,11 +79,29 @@ bool roster_has_hole(const struct roster *r)
     return r->has_hole;
 }
 
+/* A log that was put back may know an older epoch, and not the newest. */
+static void move_to(struct roster *r, Cursor c)
+{
+    if (!cursor_is_none(r->at) && c.epoch != r->at.epoch) {
+        if (r->past_len == PAST_MOST)
+            memmove(r->past, r->past + 1, --r->past_len * sizeof r->past[0]);
+        r->past[r->past_len++] = r->at;
+    }
+    r->at = c;
+}
+
+void roster_put_past(const struct roster *r, struct buf *list)
+{
+    char text[CURSOR_TEXT];
+    for (size_t i = 0; i < r->past_len; i++)
+        list_put(list, cursor_print(r->past[i], text));
+}
+
 void roster_advance(struct roster *r, Cursor c)
 {
     bool is_first = cursor_is_none(r->at) && r->at.at == 0;
     if (is_first || c.at > r->at.at)
-        r->at = c;
+        move_to(r, c);
 }
 
 void roster_on_through(struct roster *r, Cursor through)
@@ -121,7 +139,7 @@ void roster_on_event(struct roster *r, const struct event *e)
         return;
     }
     if (is_logged)
-        r->at = e->id;
+        move_to(r, e->id);
     if (!e->to.len && !is_wanted(r, e->channel))
         return;
     struct item *i = item_new(e);
@@ -216,6 +234,8 @@ static void rewind_all(struct roster *r, const struct msg_welcome *m)
         if (sub->covered.at > m->from.at || m->reason != GAP_RESET)
             sub->covered = m->from;
     }
+    while (r->past_len && r->past[r->past_len - 1].at > m->from.at)
+        r->past_len--;
     r->at = r->flushed = m->from;
 }
 

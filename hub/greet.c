@@ -11,24 +11,35 @@ static void take_channels(struct hub *h, struct peer *p, Str list)
             hub_complain(h, "hello channel", p->id, why.text);
 }
 
+/* Of an epoch that is not of this log: where it had come to in the newest one that is. 0: in none,
+ * so that all of it is news. */
+static Position judge_past(const struct hub *h, Str past)
+{
+    Position from = 0;
+    for (Str id; list_next(&past, &id);) {
+        Cursor c;
+        Position fork;
+        if (!cursor_parse(id, &c))
+            continue;
+        int reason = epochs_judge(&h->epochs, c, h->through, &fork);
+        if (reason != GAP_UNKNOWN)
+            from = reason == GAP_NONE ? c.at : fork;
+    }
+    return from;
+}
+
 /* Where the link goes on: after what the worker has, as far as that is of this log. */
-static Position judge(const struct hub *h, Cursor at, int *reason)
+static Position judge(const struct hub *h, const struct msg_hello *m, int *reason)
 {
     Position from = h->through;
     *reason = GAP_NONE;
-    if (cursor_is_none(at))
+    if (cursor_is_none(m->at))
         return from;
-    switch (epochs_judge(&h->epochs, at, h->through, &from)) {
-    case GAP_NONE:
-        return at.at;
-    case GAP_UNKNOWN: /* another log: all of it is news */
-        from = 0;
-        break;
-    default:
-        break;
-    }
+    int verdict = epochs_judge(&h->epochs, m->at, h->through, &from);
+    if (verdict == GAP_NONE)
+        return m->at.at;
     *reason = GAP_RESET;
-    return from;
+    return verdict == GAP_UNKNOWN ? judge_past(h, m->past) : from;
 }
 
 /* What began above a fork of the log begins there: no event of before lies above it. */
@@ -65,10 +76,11 @@ static void take_client(struct hub *h, struct peer *p, const struct msg_client *
     }
 }
 
-static void take_clients(struct hub *h, struct peer *p, Str list, Cursor at)
+static void take_clients(struct hub *h, struct peer *p, const struct msg_hello *hello)
 {
     int reason;
-    Position from = judge(h, at, &reason), fork = reason == GAP_RESET ? from : UINT64_MAX;
+    Str list = hello->clients;
+    Position from = judge(h, hello, &reason), fork = reason == GAP_RESET ? from : UINT64_MAX;
     for (Str item; list_next(&list, &item);) {
         struct msg_client m;
         if (msg_client_unpack(item, &m))
@@ -78,10 +90,10 @@ static void take_clients(struct hub *h, struct peer *p, Str list, Cursor at)
     }
 }
 
-static void welcome(struct hub *h, struct peer *p, Cursor at)
+static void welcome(struct hub *h, struct peer *p, const struct msg_hello *m)
 {
     int reason;
-    Position from = judge(h, at, &reason);
+    Position from = judge(h, m, &reason);
     struct buf body;
     buf_init(&body, BODY_MAX);
     msg_welcome_pack(&body, &(struct msg_welcome){.link = p->link,
@@ -123,7 +135,7 @@ void greet_on_hello(struct hub *h, Str id, Str body)
     }
     p->heard = h->now.mono;
     take_channels(h, p, m.channels);
-    take_clients(h, p, m.clients, m.at);
+    take_clients(h, p, &m);
     if (!m.more)
-        welcome(h, p, m.at);
+        welcome(h, p, &m);
 }
