@@ -126,7 +126,7 @@ static void clear(struct browser *p)
     buf_clear(&p->text);
     p->is_full = p->is_open = p->is_ended = p->is_refused = p->has_ids = false;
     p->has = 0;
-    p->has_more = false;
+    p->has_more = p->has_forked = false;
     p->asking = p->asked = p->remembered = 0;
     p->has_cursor = !cursor_is_none(p->last);
     p->began = CURSOR_NONE;
@@ -253,6 +253,8 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
     struct browser *p = post->page;
     struct msg_changed m = {0};
     bool is_unknown = why || m.code == REFUSE_HUB_AWAY;
+    if (!post->is_adding)
+        p->told_from &= ~post->channels;
     *(post->is_adding ? &p->for_ever : &p->never_again) |= is_unknown ? post->channels : 0;
     page_want(p, 0, true);
     bool is_current = p->conn == post->conn && p->state == PAGE_ON;
@@ -267,14 +269,16 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
             continue;
         if (!post->is_adding) {
             p->has &= ~(1u << i);
+            p->told_from &= ~(1u << i);
             note_left(p, 1u << i);
         } else if (list_has(m.channels, str_of(room_names[i]))) {
             p->has |= 1u << i;
             p->from[i] = m.at;
+            p->told_from |= 1u << i;
             bool is_late = post->is_late || (p->has_ids || p->text.len);
             note(p, (struct fact){.what = FACT_JOINED,
                                   .channel = str_of(room_names[i]),
-                                  .id = m.at,
+                                  .id = is_late && p->has_forked ? CURSOR_NONE : m.at,
                                   .late = is_late});
         }
     }

@@ -149,6 +149,10 @@ void hubside_put_back(struct world *w, bool is_lost)
         return;
     hubside_kill(w, 200);
     memory_log_free(h->log);
+    if (is_lost) { /* what was copied of the one before is of no log that is remembered */
+        memory_log_free(h->copy);
+        h->copy = NULL;
+    }
     h->log = is_lost ? memory_log_new() : memory_log_copy(h->copy, false);
 }
 

@@ -52,6 +52,8 @@ static void note_remembered(struct browser *p)
         if (!(there & 1u << i))
             continue;
         Cursor from = p->from[i].at > p->began.at ? p->from[i] : p->began;
+        if (!(p->told_from & 1u << i))
+            from = CURSOR_NONE; /* the answer that said it was lost */
         p->has |= 1u << i;
         /* One that it does not want it has left, though nobody said so. */
         note(p, (struct fact){.what = FACT_JOINED,
@@ -90,8 +92,10 @@ static void note_gap(struct browser *p, const Json *gap)
         buf_putz(&names, names.len ? "," : "");
         buf_put(&names, json_str(json_at(list, i)));
     }
+    Str reason = text_of(gap, "reason");
+    p->has_forked |= !str_eq(reason, STR("pruned")) && !str_eq(reason, STR("limit"));
     note(p, (struct fact){.what = FACT_GAP,
-                          .reason = text_of(gap, "reason"),
+                          .reason = reason,
                           .id = cursor_of(p, text_of(gap, "oldest")),
                           .channels = buf_str(&names)});
     buf_fini(&names);
@@ -203,7 +207,8 @@ void page_read_answer(struct browser *p)
     Cursor begin =
         cursor_is_none(p->last) || is_moved ? began_before(p, events, end, gap) : p->last;
     note(p, (struct fact){.what = FACT_OPEN, .id = begin});
-    if (json_is_object(gap))
+    if (json_is_object(gap) &&
+        (p->has_cursor || !is_moved)) /* it had nothing that could be undone */
         note_gap(p, gap);
     for (size_t i = 0; i < json_len(events); i++) {
         const Json *e = json_at(events, i);

@@ -86,6 +86,7 @@ struct browser {
     Msec back_at, full_until, answer_at;
     struct buf text; /* not read yet */
     bool is_full, is_open, is_ended, is_refused, has_more;
+    bool has_forked; /* this connection was told that the log is another one */
     char client[24]; /* as `connected` said */
     Cursor began, last;
     bool is_exact; /* its POSTs say where to begin */
@@ -94,6 +95,7 @@ struct browser {
     bool has_ids;        /* something with an id came since `connected` */
     unsigned wants, has; /* channels by POST: meant to have, and joined on this connection */
     Cursor from[ROOM_NAMES];
+    unsigned told_from;  /* for these `from` is known */
     unsigned remembered; /* by the hub, as `connected` said */
     bool has_cursor;     /* this connection began with one */
     unsigned asking;     /* POSTs under way */
