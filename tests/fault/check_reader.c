@@ -271,7 +271,8 @@ static bool is_news(const struct reader *d, const struct row *row)
 {
     for (size_t i = 0; i < d->c->fork_count; i++) {
         const struct fork_fact *f = &d->c->forks[i];
-        if (f->ns <= row->ns && !check_is_after(d->c, d->epoch, f))
+        bool is_since = f->ns >= d->c->h->rows[d->fact].ns;
+        if (f->ns <= row->ns && (is_since || !check_is_after(d->c, d->epoch, f)))
             return true;
     }
     return false;
@@ -296,8 +297,8 @@ static void on_gap_of_log(struct reader *d, size_t fact)
     /* Of a log that is not known, from its beginning: what was had comes again. */
     const struct row *row = &d->c->h->rows[fact];
     bool is_begun = d->is_open && !d->is_moving;
-    bool is_said = is_begun || row->epoch != EPOCH_INDEX_NONE;
-    Position goes_on = is_begun ? d->opened : row->at;
+    bool is_said = row->epoch != EPOCH_INDEX_NONE;
+    Position goes_on = is_begun && d->opened < row->at ? d->opened : row->at;
     if (f)
         new_span(d, is_said && goes_on < f->at ? goes_on : f->at - 1, f->epoch);
     else if (is_foreign(d))
