@@ -45,16 +45,16 @@ power: $(POWER) ## 200 power losses; and a disk that does not sync what it says 
 # Once more, built in another way in a folder of its own.
 again = $(MAKE) CI= BUILD=$(BUILD)/$@
 asan: ## everything under address and undefined-behaviour sanitizers, and its tests
-	$(again) SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all unit replay
+	+$(again) SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all unit replay
 tsan: ## everything under the thread sanitizer, and its tests
-	$(again) SANITIZE=-fsanitize=thread all unit
+	+$(again) SANITIZE=-fsanitize=thread all unit
 analyze: ## gcc -fanalyzer
-	$(again) SANITIZE='-fanalyzer -O1' $(PROGRAMS:$(BUILD)/%=$(BUILD)/$@/%)
+	+$(again) SANITIZE='-fanalyzer -O1' $(PROGRAMS:$(BUILD)/%=$(BUILD)/$@/%)
 fuzz: ## libFuzzer programs in build/fuzz/tests/fuzz (clang)
-	$(again) CC=$(CLANG) ENGINE= LDFLAGS=-fsanitize=fuzzer \
+	+$(again) CC=$(CLANG) ENGINE= LDFLAGS=-fsanitize=fuzzer \
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' $(FUZZ:$(BUILD)/%=$(BUILD)/$@/%)
 cover: ## lines that the unit tests and seeds reach
-	$(again) SANITIZE='--coverage -O0' unit replay
+	+$(again) SANITIZE='--coverage -O0' unit replay
 	@tests/lint/coverage $(BUILD)/$@
 BENCH    := $(addprefix $(BUILD)/tests/bench/,readers publishers pipeline bare rows)
 bench: all $(BENCH) ## everything measured, beside its peers: half an hour; tests/bench/run --help
