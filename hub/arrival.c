@@ -4,6 +4,7 @@
 #include "engine.h"
 #include "fanout.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct opening {
@@ -125,7 +126,7 @@ static struct opening *opening_new(const struct peer *p, const struct msg_open *
     o->known = known;
     o->comes_back = c->named && m->poll && c->has_polled;
     o->seen = c->seen;
-    memcpy(o->client, c->name, sizeof o->client);
+    snprintf(o->client, sizeof o->client, "%s", c->name);
     gather(o, c, m->channels);
     o->begin = (struct begin){
         .start = m->start, .at = m->at, .value = m->value, .names = buf_str(&o->names)};

@@ -4,6 +4,7 @@
 #include "engine.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { PATIENCE_MS = 5000 };
@@ -171,7 +172,7 @@ static struct change *change_new(const struct peer *p, const struct msg_change *
     struct change *c = must_alloc(sizeof *c);
     c->asker = p->link;
     c->asked_ref = m->ref;
-    memcpy(c->client, client->name, sizeof c->client);
+    snprintf(c->client, sizeof c->client, "%s", client->name);
     buf_init(&c->add, BODY_MAX);
     buf_init(&c->remove, BODY_MAX);
     buf_put(&c->add, m->add);

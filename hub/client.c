@@ -67,10 +67,12 @@ static struct client *make(struct hub *h, Str name, Str user, bool named, struct
         }
         forget(h, idle);
     }
-    struct client *c = must_alloc(sizeof *c);
+    struct client *c = must_alloc(sizeof *c + name.len + 1 + user.len + 1);
+    char *behind = c->name + name.len + 1;
     memcpy(c->name, name.p, name.len);
     if (user.len)
-        memcpy(c->user, user.p, user.len);
+        memcpy(behind, user.p, user.len);
+    c->user = behind;
     c->named = named;
     list_init(&c->claims);
     list_init(&c->parts);

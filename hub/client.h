@@ -31,8 +31,7 @@ struct part {
 };
 
 struct client {
-    char name[CLIENT_MAX + 1];
-    char user[USER_MAX + 1];
+    const char *user; /* behind the name */
     bool named;
     struct list claims; /* the link that claimed it last stands last */
     struct list parts;
@@ -41,6 +40,7 @@ struct client {
     uint64_t seen;         /* ephemeral events when its last poll ended (fleeting.h) */
     bool has_polled;
     uint64_t away; /* boot of the worker whose link broke since, with streams of it; 0: none */
+    char name[];
 };
 
 struct clients {

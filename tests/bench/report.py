@@ -99,7 +99,7 @@ def other_bars(f):
         yield "opening streams", name + ", to Nchan's", over(
             f.get("opening", name, "opened_per_second"), f.get("opening", NCHAN, "opened_per_second")), ">=", 0.8
     yield "reconnect storm", "lost or doubled", over_all(f, "storm", NGINX, "lost", "doubled"), "<=", 0
-    yield "", "events/s after the last opening", f.get("storm", NGINX, "events_per_second"), ">=", 300000
+    yield "", "events/s, opening included", f.get("storm", NGINX, "events_per_second"), ">=", 300000
     yield "", "live p99, to its quiet value", over(
         f.get("storm", NGINX, "storm_p99_us"), f.get("storm", NGINX, "quiet_p99_us")), "<=", 5
     sizes = f.values("log-size", "log")
@@ -167,7 +167,7 @@ PLAIN = (
                                          "zeromq.cpu_us_all", "ndjson.cpu_us_all"), None),
     ("storm", "Reconnect storm, 100 events missed by each", (
         "events", "lost", "doubled", "open_seconds", "seconds_after_open", "events_per_second",
-        "events_per_second_all", "quiet_p99_us", "storm_p99_us"), None),
+        "quiet_p99_us", "storm_p99_us"), None),
     ("log-size", "Cost over the size of the log", (
         "publish.cpu_us_all", "per_second", "delivery_cpu_us", "p99_us"), "log"),
     ("channels", "Cost over the number of channels written at random", (
