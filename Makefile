@@ -56,7 +56,7 @@ $(foreach part,base wire hub cli fcgi test,$(eval $(call archive,$(part))))
 
 $(BUILD)/belfryd: $(BUILD)/hub/main.o $(call lib,hub wire base)
 $(BUILD)/belfry-fcgi: $(BUILD)/fcgi/main.o $(call lib,fcgi wire base)
-$(BUILD)/belfry: $(BUILD)/hub/cli/main.o $(call lib,cli wire base)
+$(BUILD)/belfry: $(BUILD)/hub/cli/main.o $(call lib,cli hub wire base)
 $(BUILD)/pages: $(BUILD)/scripts/pages.o $(call lib,wire base)
 link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) \
        -Wl,--end-group

@@ -44,8 +44,9 @@ struct hub {
     struct changes changes;
     struct asks asks;
 
-    size_t ops;   /* the journal has so many operations of ours */
-    size_t queue; /* publishes among them */
+    struct list inspections; /* backups and checks under way */
+    size_t ops;              /* the journal has so many other operations of ours */
+    size_t queue;            /* publishes among them */
     size_t queue_bytes;
     size_t prunes; /* prunes among them, what they are thought to take away */
     uint64_t prunes_rows, prunes_cut;

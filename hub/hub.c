@@ -6,6 +6,7 @@
 #include "engine.h"
 #include "fetch.h"
 #include "greet.h"
+#include "inspect.h"
 #include "publish.h"
 #include "refill.h"
 #include "retention.h"
@@ -20,7 +21,6 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     struct hub *h = must_alloc(sizeof *h);
     h->o = o;
     h->out = out;
-    h->is_writable = true;
     channel_table_init(&h->channels, o);
     topics_init(&h->topics);
     peers_init(&h->peers);
@@ -28,6 +28,7 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     fleeting_init(&h->fleeting);
     changes_init(&h->changes);
     asks_init(&h->asks);
+    list_init(&h->inspections);
     figures_init(&h->retired);
     return h;
 }
@@ -45,6 +46,7 @@ void hub_start(struct hub *h, struct journal *j, const struct journal_state *s, 
     h->started = h->ticked = h->beaten = now.mono;
     epochs_init(&h->epochs, s->epochs, s->epoch_count);
     h->through = s->head;
+    h->is_writable = !s->is_full;
     h->channels.forgotten = s->forgotten;
     channel_table_start(&h->channels, now.wall);
     ring_init(&h->ring, h->o->ring_events, h->o->ring_bytes, s->head);
@@ -58,6 +60,7 @@ void hub_free(struct hub *h)
     clients_fini(h);
     changes_fini(h);
     asks_fini(h);
+    inspect_fini(h);
     topics_fini(&h->topics);
     channel_table_fini(&h->channels);
     fleeting_fini(&h->fleeting);
@@ -67,18 +70,24 @@ void hub_free(struct hub *h)
     free(h);
 }
 
+/* No stop waits for what walks through the whole log. */
+static bool holds_up(const struct op *op)
+{
+    return op->kind != OP_BACKUP && op->kind != OP_CHECK;
+}
+
 void hub_submit(struct hub *h, struct op *op, struct op_owner *owner)
 {
     op->owner = owner;
     op->why.code = REFUSE_NOT;
-    h->ops++;
+    h->ops += holds_up(op);
     h->journal->ops->submit(h->journal, op);
 }
 
 void hub_on_done(struct hub *h, struct op *op, Now now)
 {
     h->now = now;
-    h->ops--;
+    h->ops -= holds_up(op);
     struct op_owner *owner = op->owner;
     owner->done(h, op);
 }
@@ -312,6 +321,7 @@ void hub_stop(struct hub *h, Now now)
 {
     h->now = now;
     h->is_stopping = true;
+    inspect_stop(h);
     struct peer *p;
     for (size_t at = 0; (p = map_next(&h->peers.by_id, &at));) {
         struct buf body;

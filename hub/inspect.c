@@ -15,7 +15,8 @@ struct inspection {
         struct backup backup;
         struct check check;
     };
-    struct asker asker;
+    struct list node;   /* of a backup, a check */
+    struct asker asker; /* peer NULL: was told that the hub stops */
     struct begin begin;
     struct buf names;
 };
@@ -29,6 +30,7 @@ static struct inspection *inspection_new(struct asker *a, enum op_kind kind)
 {
     struct inspection *i = must_alloc(sizeof *i);
     i->op.kind = kind;
+    list_init(&i->node);
     i->asker = *a;
     a->peer = NULL;
     buf_init(&i->names, BODY_MAX);
@@ -37,10 +39,25 @@ static struct inspection *inspection_new(struct asker *a, enum op_kind kind)
 
 static void inspection_free(struct inspection *i)
 {
+    list_remove(&i->node);
+    if (i->op.kind == OP_BACKUP)
+        free(i->backup.path);
+    if (i->op.kind == OP_CHECK)
+        buf_fini(&i->check.report);
     asker_fini(&i->asker);
     begin_fini(&i->begin);
     buf_fini(&i->names);
     free(i);
+}
+
+static void answer(struct hub *h, const struct inspection *i, Str text)
+{
+    if (!i->asker.peer)
+        return;
+    if (i->op.why.code)
+        admin_refuse(h, &i->asker, i->op.why.code, i->op.why.text);
+    else
+        admin_answer(h, &i->asker, text);
 }
 
 /* An empty list means all, the users' own and the hub's too. */
@@ -187,10 +204,7 @@ static void on_log(struct hub *h, struct op *op)
     admin_put_cursor(h, &out, r->next);
     buf_printf(&out, ",\"more\":%s,\"gap\":", r->more ? "true" : "false");
     put_gap(&i->begin, &out);
-    if (op->why.code)
-        admin_refuse(h, &i->asker, op->why.code, op->why.text);
-    else
-        admin_answer(h, &i->asker, buf_str(&out));
+    answer(h, i, buf_str(&out));
     buf_fini(&out);
     reading_fini(&i->reading);
     inspection_free(i);
@@ -205,6 +219,7 @@ bool inspect_backup(struct hub *h, struct asker *a, const Json *question, struct
         return fail(why, REFUSE_WRONG_FIELD, "path: not an absolute path");
     struct inspection *i = inspection_new(a, OP_BACKUP);
     i->backup.path = str_dup(path);
+    list_append(&h->inspections, &i->node);
     hub_submit(h, &i->op, &backup_owner);
     return true;
 }
@@ -214,11 +229,7 @@ static void on_backup(struct hub *h, struct op *op)
     struct inspection *i = (struct inspection *)(void *)op;
     char text[64];
     snprintf(text, sizeof text, "\"pages\":%llu", (unsigned long long)i->backup.pages_total);
-    if (op->why.code)
-        admin_refuse(h, &i->asker, op->why.code, op->why.text);
-    else
-        admin_answer(h, &i->asker, str_of(text));
-    free(i->backup.path);
+    answer(h, i, str_of(text));
     inspection_free(i);
 }
 
@@ -227,6 +238,7 @@ bool inspect_check(struct hub *h, struct asker *a, const Json *question, struct 
     (void)question, (void)why;
     struct inspection *i = inspection_new(a, OP_CHECK);
     buf_init(&i->check.report, REPORT_BYTES);
+    list_append(&h->inspections, &i->node);
     hub_submit(h, &i->op, &check_owner);
     return true;
 }
@@ -247,11 +259,27 @@ static void on_check(struct hub *h, struct op *op)
         is_first = false;
     }
     buf_putc(&out, ']');
-    if (op->why.code)
-        admin_refuse(h, &i->asker, op->why.code, op->why.text);
-    else
-        admin_answer(h, &i->asker, buf_str(&out));
+    answer(h, i, buf_str(&out));
     buf_fini(&out);
-    buf_fini(&i->check.report);
     inspection_free(i);
+}
+
+void inspect_stop(struct hub *h)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &h->inspections)
+    {
+        struct inspection *i = CONTAINER_OF(node, struct inspection, node);
+        admin_refuse(h, &i->asker, REFUSE_STOPPING, "the hub stops");
+        asker_fini(&i->asker);
+    }
+}
+
+void inspect_fini(struct hub *h)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &h->inspections)
+    {
+        inspection_free(CONTAINER_OF(node, struct inspection, node));
+    }
 }

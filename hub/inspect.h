@@ -9,4 +9,9 @@ bool inspect_log(struct hub *h, struct asker *a, const Json *question, struct fa
 bool inspect_backup(struct hub *h, struct asker *a, const Json *question, struct fault *why);
 bool inspect_check(struct hub *h, struct asker *a, const Json *question, struct fault *why);
 
+/* The hub stops, or is gone: whoever waits for a backup or a check is told. */
+void inspect_stop(struct hub *h);
+/* When the journal is closed: what it had no time for. */
+void inspect_fini(struct hub *h);
+
 #endif

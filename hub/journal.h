@@ -168,6 +168,7 @@ struct journal_state {
     struct epoch *epochs; /* rising; the last is the one that this start opened */
     size_t epoch_count;
     uint64_t bytes; /* of all events */
+    bool is_full;   /* the disk is: what is read holds, appends fail until there is room */
 };
 
 struct journal_channel {
@@ -185,7 +186,7 @@ struct journal_ops {
     void (*flush)(struct journal *j);
     struct op *(*take)(struct journal *j); /* a done one, or NULL */
     int (*fd)(struct journal *j);          /* readable when take has something; -1: none */
-    /* The outcome of what is under way is unknown (fsync failed): stop, and open again. */
+    /* The outcome of what is under way is unknown (fsync failed), or the file is damaged: stop. */
     bool (*is_broken)(struct journal *j);
     /* Finishes what was submitted; its answers are dropped, the operations their makers' again. */
     void (*close)(struct journal *j);

@@ -1,10 +1,10 @@
 #include "journal_copy.h"
 #include "base/log.h"
+#include "journal_file.h"
 #include "wire/refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,12 +30,6 @@ bool copier_is_busy(const struct copier *c)
     return c->current || c->waiting.first;
 }
 
-static bool system_fault(const char *path, struct fault *why)
-{
-    bool is_full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-    return fail(why, is_full ? REFUSE_DISK_FULL : REFUSE_INTERNAL, "%s: %s", path, strerror(errno));
-}
-
 static bool begin(struct copier *c)
 {
     struct backup *b = c->current;
@@ -46,10 +40,10 @@ static bool begin(struct copier *c)
     if (access(b->path, F_OK) == 0)
         return fail(why, REFUSE_WRONG_FIELD, "path: %s exists", b->path);
     if (unlink(c->part) != 0 && errno != ENOENT)
-        return system_fault(c->part, why);
+        return file_fault(c->part, why);
     c->fd = open(c->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (c->fd < 0)
-        return system_fault(c->part, why);
+        return file_fault(c->part, why);
     c->pages = db_copy_new(c->db, c->part, why);
     return c->pages;
 }
@@ -67,19 +61,6 @@ static bool mark(const char *path, struct fault *why)
     return marked;
 }
 
-static bool sync_folder(const char *path, struct fault *why)
-{
-    char *copy = str_dup(str_of(path));
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = fd >= 0 && fsync(fd) == 0;
-    if (!done)
-        system_fault(path, why);
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-    return done;
-}
-
 static bool name(struct copier *c)
 {
     struct backup *b = c->current;
@@ -90,10 +71,10 @@ static bool name(struct copier *c)
     if (!mark(c->part, why))
         return false;
     if (fsync(c->fd) != 0)
-        return system_fault(c->part, why);
+        return file_fault(c->part, why);
     if (renameat2(AT_FDCWD, c->part, AT_FDCWD, b->path, RENAME_NOREPLACE) != 0)
-        return system_fault(b->path, why);
-    return sync_folder(b->path, why);
+        return file_fault(b->path, why);
+    return file_sync_name(b->path, why);
 }
 
 static void end(struct copier *c, struct op_list *done)
@@ -130,7 +111,7 @@ static bool go_on(struct copier *c)
         break;
     }
     if (++c->slices % SYNC_EACH == 0 && fdatasync(c->fd) != 0)
-        return system_fault(c->part, why);
+        return file_fault(c->part, why);
     return true;
 }
 

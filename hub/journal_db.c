@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -135,12 +136,23 @@ void db_end(Statement *s)
         sqlite3_reset(s);
 }
 
-uint64_t db_number(struct db *db, enum query query)
+static uint64_t number(struct db *db, Statement *s)
 {
-    Statement *s = db_query(db, query);
     uint64_t n = db_row(db, s) ? column_number(s, 0) : 0;
     db_end(s);
     return n;
+}
+
+uint64_t db_number(struct db *db, enum query query)
+{
+    return number(db, db_query(db, query));
+}
+
+uint64_t db_number_of(struct db *db, enum query query, uint64_t parameter)
+{
+    Statement *s = db_query(db, query);
+    bind_number(s, 1, parameter);
+    return number(db, s);
 }
 
 uint64_t db_changes(const struct db *db)
@@ -167,6 +179,12 @@ void bind_optional(Statement *s, int at, Str text)
         sqlite3_bind_null(s, at);
     else
         bind_text(s, at, text);
+}
+
+void bind_column(Statement *s, int at, Statement *from, int column)
+{
+    if (s)
+        sqlite3_bind_value(s, at, sqlite3_column_value(from, column));
 }
 
 uint64_t column_number(Statement *s, int at)
@@ -214,9 +232,38 @@ bool db_is_foreign(const struct db *db)
     return (db->error & 0xff) == SQLITE_NOTADB;
 }
 
+/* Our statements fit our tables: one that does not compile, or breaks a rule, finds other ones. */
+bool db_is_damaged(const struct db *db)
+{
+    switch (db->error & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool db_damaged(struct db *db, const char *format, ...)
+{
+    va_list more;
+    if (db->error)
+        return false;
+    va_start(more, format);
+    vsnprintf(db->text, sizeof db->text, format, more);
+    va_end(more);
+    db->error = SQLITE_CORRUPT;
+    return false;
+}
+
 bool db_fault(const struct db *db, struct fault *why)
 {
-    int code = db_is_full(db) ? REFUSE_DISK_FULL : REFUSE_INTERNAL;
+    int code = db_is_full(db)      ? REFUSE_DISK_FULL
+               : db_is_damaged(db) ? REFUSE_DAMAGED
+                                   : REFUSE_INTERNAL;
     if (db->system_error)
         return fail(why, code, "SQLite: %s (%d), %s", db->text, db->error,
                     strerror(db->system_error));
@@ -254,6 +301,11 @@ bool db_checkpoint(struct db *db, enum db_checkpoint how)
     return !db->error;
 }
 
+bool db_build(struct db *db)
+{
+    return db_exec(db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+}
+
 void db_keep_log(struct db *db)
 {
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -282,8 +334,7 @@ struct db_copy *db_copy_new(struct db *from, const char *path, struct fault *why
         free(c);
         return NULL;
     }
-    /* It is synchronized as a whole when it is done; a half one is worth nothing. */
-    db_exec(&c->to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+    db_build(&c->to);
     c->pages = sqlite3_backup_init(c->to.handle, "main", from->handle, "main");
     if (c->pages)
         return c;

@@ -47,21 +47,28 @@ bool db_do(struct db *db, enum query query); /* one without parameters, to the e
 void db_end(Statement *s);                   /* enough of its rows were seen */
 /* The first number of the first row; 0 where there is none. */
 uint64_t db_number(struct db *db, enum query query);
+uint64_t db_number_of(struct db *db, enum query query, uint64_t parameter);
 uint64_t db_changes(const struct db *db); /* rows changed by the last statement */
 
 /* Parameters are counted from 1; the text must live until the statement is done with. */
 void bind_number(Statement *s, int at, uint64_t n);
 void bind_text(Statement *s, int at, Str text);
-void bind_optional(Statement *s, int at, Str text); /* NULL where it is empty */
+void bind_optional(Statement *s, int at, Str text);                  /* NULL where it is empty */
+void bind_column(Statement *s, int at, Statement *from, int column); /* as it is, whatever it is */
 /* Columns are counted from 0; the text lives until the next row. */
 uint64_t column_number(Statement *s, int at);
 Str column_text(Statement *s, int at);
 
 bool db_is_ok(const struct db *db);
-bool db_is_full(const struct db *db);                  /* the disk, a quota or a file's size */
-bool db_is_busy(const struct db *db);                  /* another program holds the file */
-bool db_is_foreign(const struct db *db);               /* the file is not one of SQLite's */
-bool db_fault(const struct db *db, struct fault *why); /* false; DISK_FULL or INTERNAL */
+bool db_is_full(const struct db *db);    /* the disk, a quota or a file's size */
+bool db_is_busy(const struct db *db);    /* another program holds the file */
+bool db_is_foreign(const struct db *db); /* the file is not one of SQLite's */
+/* The file contradicts itself, or SQLite. */
+bool db_is_damaged(const struct db *db);
+/* Says so of what SQLite has not seen; an error like others. False. */
+bool db_damaged(struct db *db, const char *format, ...) PRINTF(2, 3);
+/* False; DISK_FULL, DAMAGED or INTERNAL. */
+bool db_fault(const struct db *db, struct fault *why);
 void db_forget_error(struct db *db);
 /* Ends a transaction that failed, and forgets the error. */
 void db_rollback(struct db *db);
@@ -70,6 +77,8 @@ void db_rollback(struct db *db);
  * beginning the log anew, or also cutting the log off. */
 enum db_checkpoint { DB_PASSIVE, DB_RESTART, DB_TRUNCATE };
 bool db_checkpoint(struct db *db, enum db_checkpoint how);
+/* A file that is worth nothing until it is whole: not protected meanwhile. */
+bool db_build(struct db *db);
 /* When it is closed, the write-ahead log stays as it is. */
 void db_keep_log(struct db *db);
 /* From any thread: what runs ends with an error. */

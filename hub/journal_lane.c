@@ -143,6 +143,19 @@ void lane_join(struct lane *l)
     l->running = false;
 }
 
+bool lane_join_within(struct lane *l, Msec ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (l->running && pthread_clockjoin_np(l->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+        return false;
+    l->running = false;
+    return true;
+}
+
 bool outbox_init(struct outbox *o, struct fault *why)
 {
     pthread_mutex_init(&o->lock, NULL);
@@ -158,6 +171,12 @@ void outbox_fini(struct outbox *o)
     pthread_mutex_destroy(&o->lock);
 }
 
+static void wake(struct outbox *o)
+{
+    ssize_t written = write(o->fd, &(uint64_t){1}, sizeof(uint64_t));
+    assert(written == sizeof(uint64_t)); /* it would take 2^64 of them to fill it */
+}
+
 void outbox_put(struct outbox *o, struct op_list *done)
 {
     if (!done->first)
@@ -165,8 +184,7 @@ void outbox_put(struct outbox *o, struct op_list *done)
     pthread_mutex_lock(&o->lock);
     op_list_move(&o->done, done);
     pthread_mutex_unlock(&o->lock);
-    ssize_t written = write(o->fd, &(uint64_t){1}, sizeof(uint64_t));
-    assert(written == sizeof(uint64_t)); /* it would take 2^64 of them to fill it */
+    wake(o);
 }
 
 /* The descriptor is emptied first: what is put in meanwhile makes it readable again. */
@@ -177,5 +195,27 @@ void outbox_take(struct outbox *o, struct op_list *out)
         return; /* nothing was put in since */
     pthread_mutex_lock(&o->lock);
     op_list_move(out, &o->done);
+    pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_break(struct outbox *o, const struct fault *why)
+{
+    pthread_mutex_lock(&o->lock);
+    if (!atomic_load(&o->is_broken))
+        o->why = *why;
+    atomic_store(&o->is_broken, true);
+    pthread_mutex_unlock(&o->lock);
+    wake(o);
+}
+
+bool outbox_is_broken(struct outbox *o)
+{
+    return atomic_load(&o->is_broken);
+}
+
+void outbox_why(struct outbox *o, struct fault *why)
+{
+    pthread_mutex_lock(&o->lock);
+    *why = o->why;
     pthread_mutex_unlock(&o->lock);
 }

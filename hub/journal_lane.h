@@ -6,6 +6,7 @@
 #include "journal.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct op_list {
     struct op *first, **end;
@@ -37,17 +38,24 @@ bool lane_is_empty(struct lane *l);
 bool lane_is_closing(struct lane *l);
 void lane_close(struct lane *l); /* the thread is to work off what waits, and to end */
 void lane_join(struct lane *l);
+bool lane_join_within(struct lane *l, Msec ms); /* false: it still runs */
 
-/* What is done. */
+/* What is done, and whether there is no going on. */
 struct outbox {
     pthread_mutex_t lock;
     struct op_list done;
-    int fd; /* an eventfd, readable when there is something */
+    atomic_bool is_broken;
+    struct fault why; /* it is broken: the first reason */
+    int fd;           /* an eventfd, readable when there is something */
 };
 
 MUST_USE bool outbox_init(struct outbox *o, struct fault *why);
 void outbox_fini(struct outbox *o);
 void outbox_put(struct outbox *o, struct op_list *done);
 void outbox_take(struct outbox *o, struct op_list *out);
+/* Nothing more is to be done with the log; wakes who waits. */
+void outbox_break(struct outbox *o, const struct fault *why);
+bool outbox_is_broken(struct outbox *o);
+void outbox_why(struct outbox *o, struct fault *why);
 
 #endif

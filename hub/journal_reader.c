@@ -1,5 +1,6 @@
 #include "journal_reader.h"
 #include "base/log.h"
+#include "journal_check.h"
 #include "wire/refusal.h"
 
 void reader_init(struct reader *r, struct outbox *outbox, const struct lineage *lineage)
@@ -20,26 +21,6 @@ void reader_fini(struct reader *r)
     lane_fini(&r->lane);
 }
 
-/* SQLite's own check says `ok`, or has a row for each problem; ours has only those. A file that
- * cannot be read to the end is a finding too. */
-static void check(struct reader *r, struct check *c)
-{
-    static const enum query checks[] = {QUERY_INTEGRITY, QUERY_CONTRADICTIONS};
-    for (size_t i = 0; i < COUNT_OF(checks) && !c->report.len; i++) {
-        Statement *s = db_query(&r->db, checks[i]);
-        while (db_row(&r->db, s)) {
-            Str line = column_text(s, 0);
-            if (!str_eq(line, STR("ok")))
-                buf_printf(&c->report, "%.*s\n", FMT(line));
-        }
-    }
-    if (!db_is_ok(&r->db))
-        buf_printf(&c->report, "%s\n", r->db.text);
-    else if (!c->report.len)
-        buf_put(&c->report, STR("ok"));
-    db_forget_error(&r->db);
-}
-
 static void apply(struct reader *r, struct op *op)
 {
     switch (op->kind) {
@@ -49,15 +30,13 @@ static void apply(struct reader *r, struct op *op)
     case OP_FIND:
         reader_find(r, (struct finding *)(void *)op);
         break;
-    case OP_CHECK:
-        check(r, (struct check *)(void *)op);
-        break;
     case OP_APPEND:
     case OP_PRUNE:
     case OP_NOTE:
     case OP_FORGET:
     case OP_BACKUP:
-        break; /* the writer's */
+    case OP_CHECK:
+        break; /* the writer's; done already */
     }
 }
 
@@ -65,12 +44,18 @@ static void work(struct reader *r, struct op *op)
 {
     op->why.code = 0;
     op->why.text[0] = '\0';
+    if (op->kind == OP_CHECK) {
+        check_db(&r->db, &((struct check *)(void *)op)->report);
+        return;
+    }
     db_do(&r->db, QUERY_BEGIN_READ);
     apply(r, op);
     db_do(&r->db, QUERY_COMMIT);
     if (!db_is_ok(&r->db)) {
         db_fault(&r->db, &op->why);
         log_error("journal_read", kz("detail", op->why.text));
+        if (op->why.code == REFUSE_DAMAGED)
+            outbox_break(r->outbox, &op->why);
         if (op->kind == OP_READ)
             reading_fini((struct reading *)(void *)op);
     }

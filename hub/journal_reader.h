@@ -5,6 +5,7 @@
 #define BELFRY_JOURNAL_READER_H
 
 #include "journal_lane.h"
+#include "journal_lineage.h"
 #include "journal_schema.h"
 
 struct reader {

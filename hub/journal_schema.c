@@ -1,6 +1,7 @@
 #include "journal_schema.h"
 #include "base/log.h"
-#include "base/random.h"
+#include "journal_file.h"
+#include "journal_whole.h"
 #include "wire/refusal.h"
 
 #include <errno.h>
@@ -11,8 +12,6 @@
 
 enum {
     APPLICATION = 0x42656c66, /* schema.sql says it in decimal */
-    EPOCHS_KEPT = 65536,
-    EPOCH_TEXT = 8,
 };
 
 static const char *const schema[] = {
@@ -53,6 +52,12 @@ bool ledger_read(struct db *db, struct ledger *out)
     return true;
 }
 
+bool ledger_is_sound(const struct ledger *l)
+{
+    return l->head < NUMBER_MOST && l->time < NUMBER_MOST && l->counted <= l->head &&
+           l->floor <= l->head && l->forgotten <= l->floor;
+}
+
 bool ledger_write(struct db *db, const struct ledger *l)
 {
     Statement *s = db_query(db, QUERY_SET_META);
@@ -67,25 +72,6 @@ bool ledger_write(struct db *db, const struct ledger *l)
     return db_run(db, s);
 }
 
-void lineage_fini(struct lineage *l)
-{
-    free(l->v);
-    *l = (struct lineage){0};
-}
-
-uint64_t lineage_epoch(const struct lineage *l, Position at)
-{
-    size_t low = 0, high = l->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (l->v[middle].first <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return l->n ? l->v[low ? low - 1 : 0].name : 0;
-}
-
 static bool set_version(struct db *db, int version)
 {
     char sql[64];
@@ -93,7 +79,7 @@ static bool set_version(struct db *db, int version)
     return db_exec(db, sql);
 }
 
-static bool make(struct db *db, struct fault *why)
+bool schema_make(struct db *db, struct fault *why)
 {
     db_do(db, QUERY_BEGIN_WRITE);
     for (size_t i = 0; i < COUNT_OF(schema); i++)
@@ -127,11 +113,13 @@ bool schema_upgrade(struct db *db, const struct upgrade *steps, size_t n, int to
 }
 
 /* Nothing is written before it is known to be ours. */
-static bool recognize(struct db *db, const char *path, bool *is_new, struct fault *why)
+bool schema_recognize(struct db *db, const char *path, bool *is_new, struct fault *why)
 {
     uint64_t application = db_number(db, QUERY_APPLICATION_ID);
     uint64_t version = db_number(db, QUERY_VERSION);
     *is_new = !application && !version && !db_number(db, QUERY_TABLE_COUNT);
+    if (db_is_foreign(db) && whole_was_ours(path))
+        return fail(why, REFUSE_DAMAGED, "the head of %s is damaged", path);
     if (db_is_foreign(db) || (db_is_ok(db) && !*is_new && application != APPLICATION))
         return fail(why, REFUSE_CONFIG, "%s is not a journal of Belfry", path);
     if (!db_is_ok(db))
@@ -157,10 +145,10 @@ static bool use_wal(struct db *db, const char *path, struct fault *why)
 static bool prepare(struct db *db, const char *path, struct fault *why)
 {
     bool is_new;
-    if (!recognize(db, path, &is_new, why) || !use_wal(db, path, why))
+    if (!schema_recognize(db, path, &is_new, why) || !use_wal(db, path, why))
         return false;
     if (is_new)
-        return make(db, why);
+        return schema_make(db, why);
     return schema_upgrade(db, upgrades, COUNT_OF(upgrades) - 1, SQL_VERSION, why);
 }
 
@@ -169,100 +157,19 @@ static bool touch(const char *path, struct fault *why)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0)
-        return fail(why, errno == ENOSPC || errno == EDQUOT ? REFUSE_DISK_FULL : REFUSE_INTERNAL,
-                    "%s: %s", path, strerror(errno));
+        return file_fault(path, why);
     close(fd);
     return true;
 }
 
 bool schema_open(struct db *db, const char *path, struct fault *why)
 {
-    if (!touch(path, why) || !db_open(db, path, DB_WRITES, why))
+    if (!whole_looks_so(path, why) || !touch(path, why) || !db_open(db, path, DB_WRITES, why))
         return false;
     if (prepare(db, path, why))
         return true;
     db_rollback(db);
+    db_keep_log(db); /* what is refused stays as it is */
     db_close(db);
-    return false;
-}
-
-static bool read_epochs(struct db *db, struct lineage *l)
-{
-    Statement *s = db_query(db, QUERY_EPOCHS);
-    while (db_row(db, s)) {
-        char text[CURSOR_TEXT];
-        Cursor c;
-        int len = snprintf(text, sizeof text, "%.*s-0", EPOCH_TEXT, column_text(s, 0).p);
-        if (!cursor_parse(str_make(text, (size_t)len), &c))
-            c.epoch = 0; /* matches no cursor */
-        if ((l->n & (l->n - 1)) == 0)
-            l->v = must_realloc(l->v, (l->n ? 2 * l->n : 1) * sizeof *l->v);
-        struct epoch *e = &l->v[l->n++];
-        *e = (struct epoch){
-            .name = c.epoch, .first = column_number(s, 1), .opened = column_number(s, 2)};
-        snprintf(e->reason, sizeof e->reason, "%.*s", FMT(column_text(s, 3)));
-    }
-    return db_is_ok(db);
-}
-
-static bool has_epoch(const struct lineage *l, uint64_t name)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (l->v[i].name == name)
-            return true;
-    return false;
-}
-
-static uint64_t new_name(const struct lineage *l)
-{
-    uint64_t name;
-    do
-        name = random_u64() & ((UINT64_C(1) << CURSOR_EPOCH_BITS) - 1);
-    while (!name || has_epoch(l, name));
-    return name;
-}
-
-static void add_epoch(struct db *db, const struct ledger *ledger, const struct lineage *before)
-{
-    char text[CURSOR_TEXT];
-    Str name = cursor_print((Cursor){new_name(before), 0}, text);
-    bool is_fresh = !before->n && !ledger->head;
-    Statement *s = db_query(db, QUERY_ADD_EPOCH);
-    bind_text(s, 1, str_make(name.p, EPOCH_TEXT));
-    bind_number(s, 2, is_fresh ? 0 : ledger->head + 1);
-    bind_number(s, 3, clock_wall());
-    bind_text(s, 4, ledger->restored ? STR("restored") : is_fresh ? STR("fresh") : STR("start"));
-    db_run(db, s);
-    s = db_query(db, QUERY_DROP_EPOCHS);
-    bind_number(s, 1, EPOCHS_KEPT);
-    db_run(db, s);
-}
-
-static bool start(struct db *db, struct ledger *ledger, struct lineage *lineage)
-{
-    struct lineage before = {0};
-    db_do(db, QUERY_BEGIN_WRITE);
-    ledger_read(db, ledger);
-    db_do(db, QUERY_COUNT_REST);
-    Position last = db_number(db, QUERY_LAST_POSITION);
-    if (ledger->head < last)
-        ledger->head = last;
-    ledger->counted = ledger->head;
-    read_epochs(db, &before);
-    add_epoch(db, ledger, &before);
-    lineage_fini(&before);
-    ledger->restored = false;
-    ledger_write(db, ledger);
-    read_epochs(db, lineage);
-    return db_do(db, QUERY_COMMIT);
-}
-
-bool schema_start(struct db *db, struct ledger *ledger, struct lineage *lineage, struct fault *why)
-{
-    if (start(db, ledger, lineage))
-        return true;
-    db_fault(db, why);
-    db_rollback(db);
-    lineage_fini(lineage);
     return false;
 }

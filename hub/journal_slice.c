@@ -50,6 +50,13 @@ static bool is_left_out(const struct slice *s, Statement *row)
     return (expires && expires <= s->r->now) || column_number(row, TIME) < s->r->since;
 }
 
+static void doubt(struct slice *s, Statement *row, size_t size)
+{
+    if (column_text(row, DATA).len > size || column_number(row, FLAGS) > EVENT_JSON)
+        db_damaged(&s->reader->db, "event %llu cannot be",
+                   (unsigned long long)column_number(row, POSITION));
+}
+
 /* False: the slice has no room for this one. */
 static bool add_event(struct slice *s, Statement *row)
 {
@@ -57,6 +64,7 @@ static bool add_event(struct slice *s, Statement *row)
     if (is_left_out(s, row))
         return true;
     size_t size = column_number(row, SIZE);
+    doubt(s, row, size);
     if (r->n && (r->n >= s->limit || s->bytes + size > r->bytes))
         return false;
     if (r->n == s->cap) {
@@ -91,7 +99,9 @@ static void read_channels(struct slice *s)
     for (size_t i = 0; i < found.n && !full; i++) {
         Statement *row = db_query(db, QUERY_EVENT);
         bind_number(row, 1, found.v[i]);
-        full = i == s->limit || (db_row(db, row) && !add_event(s, row));
+        bool is_there = db_row(db, row) || db_damaged(db, "event %llu is in its index alone",
+                                                      (unsigned long long)found.v[i]);
+        full = i == s->limit || (is_there && !add_event(s, row));
         if (full)
             stop_at(s, found.v[i - 1]); /* the first one always has room */
         db_end(row);

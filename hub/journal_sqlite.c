@@ -1,9 +1,12 @@
 #include "journal_sqlite.h"
 #include "base/log.h"
 #include "journal_reader.h"
+#include "journal_start.h"
 #include "journal_writer.h"
 
 #include <stdlib.h>
+
+enum { INTERRUPT_EACH = 20 /* ms */ };
 
 struct sqlite_journal {
     struct journal base;
@@ -76,7 +79,7 @@ static int on_fd(struct journal *j)
 
 static bool on_is_broken(struct journal *j)
 {
-    return atomic_load(&of(j)->writer.broken);
+    return outbox_is_broken(&of(j)->outbox);
 }
 
 /* Readers first: the last connection to be closed, the writer's, then finds nobody in its way. */
@@ -88,8 +91,8 @@ static void on_close(struct journal *base)
     lane_close(&j->reader.lane);
     lane_close(&j->checker.lane);
     lane_join(&j->reader.lane);
-    db_interrupt(&j->checker.db);
-    lane_join(&j->checker.lane);
+    while (!lane_join_within(&j->checker.lane, INTERRUPT_EACH))
+        db_interrupt(&j->checker.db); /* each check that waits begins anew */
     reader_fini(&j->reader);
     reader_fini(&j->checker);
     lane_join(&j->writer.lane);
@@ -108,26 +111,9 @@ static const struct journal_ops ops = {
     .close = on_close,
 };
 
-static bool list_channels(struct sqlite_journal *j, struct journal_state *state,
-                          void (*on_channel)(void *ctx, const struct journal_channel *c), void *ctx,
-                          struct fault *why)
+void journal_sqlite_why(struct journal *j, struct fault *why)
 {
-    struct db *db = &j->writer.db;
-    Statement *s = db_query(db, QUERY_CHANNELS);
-    while (db_row(db, s)) {
-        struct journal_channel c = {
-            .row = column_number(s, 0),
-            .name = column_text(s, 1),
-            .last = column_number(s, 2),
-            .floor = column_number(s, 3),
-            .count = column_number(s, 4),
-            .bytes = column_number(s, 5),
-            .oldest = column_number(s, 6),
-        };
-        state->bytes += c.bytes;
-        on_channel(ctx, &c);
-    }
-    return db_is_ok(db) || db_fault(db, why);
+    outbox_why(&of(j)->outbox, why);
 }
 
 static void fill_state(struct journal_state *state, const struct sqlite_journal *j)
@@ -140,10 +126,11 @@ static void fill_state(struct journal_state *state, const struct sqlite_journal 
         .time = l->time,
         .epochs = must_copy(j->lineage.v, j->lineage.n * sizeof *j->lineage.v),
         .epoch_count = j->lineage.n,
+        .is_full = !j->writer.is_started,
     };
 }
 
-static bool start(struct sqlite_journal *j, struct fault *why)
+static bool start_threads(struct sqlite_journal *j, struct fault *why)
 {
     return lane_start(&j->writer.lane, writer_run, &j->writer, why) &&
            lane_start(&j->reader.lane, reader_run, &j->reader, why) &&
@@ -179,18 +166,21 @@ struct journal *journal_sqlite_open(const struct journal_sqlite_options *options
 {
     struct sqlite_journal *j = make(options);
     struct writer *w = &j->writer;
+    struct start start = {&w->db, on_channel, ctx, &w->ledger, &j->lineage, 0, false};
     *state = (struct journal_state){0};
     if (outbox_init(&j->outbox, why) && schema_open(&w->db, options->path, why) &&
-        schema_start(&w->db, &w->ledger, &j->lineage, why)) {
+        start_run(&start, why) && reader_open(&j->reader, options->path, why) &&
+        reader_open(&j->checker, options->path, why)) {
+        w->is_started = start.is_written;
         fill_state(state, j);
-        if (list_channels(j, state, on_channel, ctx, why) &&
-            reader_open(&j->reader, options->path, why) &&
-            reader_open(&j->checker, options->path, why) && start(j, why)) {
-            log_open(options->path, state);
+        state->bytes = start.bytes;
+        log_open(options->path, state);
+        if (start_threads(j, why))
             return &j->base;
-        }
+        journal_state_fini(state);
     }
-    journal_state_fini(state);
+    if (w->db.handle)
+        db_keep_log(&w->db); /* what could not be opened stays as it is */
     on_close(&j->base);
     return NULL;
 }

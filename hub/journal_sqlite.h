@@ -15,11 +15,13 @@ struct journal_sqlite_options {
  * epoch in its first transaction, starts the threads. `on_channel` is told every channel before it
  * returns. The state is the caller's: journal_state_fini(). The lock on the folder is the caller's
  * too. NULL: `why` (DISK_FULL, CONFIG for a file of a newer version or that is not a journal,
- * INTERNAL). */
+ * DAMAGED, UNKNOWN_OUTCOME where the disk failed, INTERNAL). */
 MUST_USE struct journal *
 journal_sqlite_open(const struct journal_sqlite_options *options, struct journal_state *state,
                     void (*on_channel)(void *ctx, const struct journal_channel *c), void *ctx,
                     struct fault *why);
+/* Why it is broken: UNKNOWN_OUTCOME or INTERNAL, the disk failed; DAMAGED. */
+void journal_sqlite_why(struct journal *j, struct fault *why);
 void journal_state_fini(struct journal_state *state);
 
 #endif

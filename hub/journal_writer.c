@@ -1,5 +1,6 @@
 #include "journal_writer.h"
 #include "base/log.h"
+#include "journal_start.h"
 #include "wire/refusal.h"
 
 enum {
@@ -74,6 +75,8 @@ static bool fill(struct writer *w, struct op_list *batch)
     if (w->ledger.time < now)
         w->ledger.time = now;
     uint64_t keys = w->ledger.keys;
+    if (!w->is_started)
+        start_write(&w->db, w->lineage);
     for (struct op *op = batch->first; op && db_is_ok(&w->db); op = op->next)
         apply(w, op);
     uint64_t added = w->ledger.keys > keys ? w->ledger.keys - keys : 0;
@@ -81,17 +84,19 @@ static bool fill(struct writer *w, struct op_list *batch)
     return ledger_write(&w->db, &w->ledger);
 }
 
-/* A failed fsync may have reached the disk or not, and the kernel will not say so twice: nothing
- * more is done on this connection. */
+/* What was written contradicts itself; or a failed fsync may have reached the disk or not, and the
+ * kernel will not say so twice: nothing more is done on this connection. */
 static void judge(struct writer *w, bool committing, struct fault *why)
 {
     db_fault(&w->db, why);
     if (db_is_full(&w->db) || db_is_busy(&w->db))
         return;
+    struct fault end = *why;
+    if (end.code == REFUSE_INTERNAL)
+        end.code = REFUSE_UNKNOWN_OUTCOME;
+    outbox_break(w->outbox, &end);
     if (committing)
-        why->code = REFUSE_UNKNOWN_OUTCOME;
-    atomic_store(&w->broken, true);
-    log_error("journal_broken", kz("detail", why->text));
+        *why = end;
 }
 
 static void answer_all(struct op_list *batch, const struct fault *why)
@@ -119,6 +124,7 @@ static void transact(struct writer *w, struct op_list *batch)
     retained_known(&w->retained, atomic_load(&w->prunes_known));
     bool filled = fill(w, batch);
     if (filled && db_do(&w->db, QUERY_COMMIT)) {
+        w->is_started = true;
         for (struct op *op = batch->first; op; op = op->next)
             op->why = none;
         return;
@@ -158,7 +164,7 @@ static void work(struct writer *w, struct op_list *all)
     sort_out(w, all, &batch);
     if (!batch.first)
         return;
-    if (atomic_load(&w->broken))
+    if (outbox_is_broken(w->outbox))
         refuse_all(&batch);
     else
         transact(w, &batch);
@@ -216,7 +222,7 @@ static void stop(struct writer *w)
     op_list_init(&done);
     copier_fini(&w->copier, &done);
     outbox_put(w->outbox, &done);
-    if (atomic_load(&w->broken))
+    if (outbox_is_broken(w->outbox))
         db_keep_log(&w->db);
     else
         checkpoint(w, DB_TRUNCATE);
@@ -224,7 +230,7 @@ static void stop(struct writer *w)
 
 static Msec next_turn(const struct writer *w)
 {
-    bool has_more = copier_is_busy(&w->copier) && !atomic_load(&w->broken);
+    bool has_more = copier_is_busy(&w->copier) && !outbox_is_broken(w->outbox);
     return has_more ? 0 : w->next_look;
 }
 
@@ -237,7 +243,7 @@ void *writer_run(void *writer)
     w->next_look = clock_mono() + LOOK_EACH;
     while (lane_take(&w->lane, &batch, BATCH_OPS, BATCH_BYTES, next_turn(w))) {
         work(w, &batch);
-        if (!atomic_load(&w->broken)) {
+        if (!outbox_is_broken(w->outbox)) {
             back_up(w);
             checkpoint_if_due(w);
         }

@@ -7,6 +7,7 @@
 #include "journal_copy.h"
 #include "journal_keys.h"
 #include "journal_lane.h"
+#include "journal_lineage.h"
 #include "journal_retention.h"
 
 #include <stdatomic.h>
@@ -21,8 +22,8 @@ struct writer {
     struct retained retained;
     struct copier copier;
     _Atomic uint64_t
-        prunes_known; /* set by the engine's thread: every note to come knows so many */
-    atomic_bool broken;
+        prunes_known;   /* set by the engine's thread: every note to come knows so many */
+    bool is_started;    /* else the disk was full when the file was opened */
     uint64_t wal_tried; /* its size after a checkpoint that could not move all */
     uint64_t data_version;
     Msec next_look;

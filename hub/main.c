@@ -33,17 +33,28 @@ static void watch_signals(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static int give_up(const struct fault *why)
+/* What a hub ends with that cannot go on, and what then is to be done. */
+static const struct {
+    int why, code;
+    const char *advice;
+} ends[] = {
+    {REFUSE_CONFIG, EX_CONFIG, "change that, and start again"},
+    {REFUSE_DISK_FULL, EX_IOERR, "make room, and start again"},
+    {REFUSE_UNKNOWN_OUTCOME, EX_IOERR,
+     "look at the disk; what was acknowledged is there when the log is opened again"},
+    {REFUSE_DAMAGED, EX_DATAERR,
+     "belfry check says more; belfry recover keeps what can be read; or put a backup in its place"},
+};
+
+/* The last line of the log. */
+static int give_up(const char *what, const struct fault *why)
 {
-    log_error("start", kz("why", why->text), kz("code", refusal_code(why->code)));
-    switch (why->code) {
-    case REFUSE_CONFIG:
-        return EX_CONFIG;
-    case REFUSE_DISK_FULL:
-        return EX_IOERR;
-    default:
-        return EX_OSERR;
-    }
+    size_t i = 0;
+    while (i < COUNT_OF(ends) && ends[i].why != why->code)
+        i++;
+    log_error(what, kz("why", why->text), kz("code", refusal_code(why->code)),
+              kz("advice", i < COUNT_OF(ends) ? ends[i].advice : ""));
+    return i < COUNT_OF(ends) ? ends[i].code : EX_OSERR;
 }
 
 /* Makes the folder where it is missing, and locks it. */
@@ -62,19 +73,19 @@ static int lock_folder(const char *folder, struct fault *why)
 }
 
 /* Everything between the journal's opening and its closing. */
-static int serve(struct hub *h, struct door *d, struct journal *j, struct fault *why)
+static bool serve(struct hub *h, struct door *d, struct journal *j, struct fault *why)
 {
     if (!door_open(d, why))
-        return give_up(why);
+        return false;
     door_announce(d);
     notify_ready();
     door_loop(d, h, j, &stop);
     if (j->ops->is_broken(j)) {
-        log_error("journal", kz("why", "the outcome of a write is unknown: a new start finds out"));
-        return EX_IOERR;
+        journal_sqlite_why(j, why);
+        return false;
     }
     log_info("stopped", kz("clean", hub_is_stopped(h) ? "yes" : "no"));
-    return EX_OK;
+    return true;
 }
 
 static int run(const struct options *o, struct fault *why)
@@ -86,29 +97,27 @@ static int run(const struct options *o, struct fault *why)
     struct door *d = door_new(o);
     struct hub *h = hub_new(o, door_out(d));
     struct journal *j = journal_sqlite_open(&where, &state, hub_on_channel, h, why);
-    int code;
+    bool is_open = j, good = false;
     if (j) {
         hub_start(h, j, &state, door_now());
-        code = serve(h, d, j, why);
+        good = serve(h, d, j, why);
         j->ops->close(j);
-    } else {
-        code = give_up(why);
     }
     journal_state_fini(&state);
     hub_free(h);
     door_close(d);
-    return code;
+    return good ? EX_OK : give_up(is_open ? "journal" : "start", why);
 }
 
 static int lock_and_run(const struct options *o)
 {
     struct fault why = {0};
     if (!files_open(FILES_LEAST, &why))
-        return give_up(&why);
+        return give_up("start", &why);
     int data = lock_folder(o->data, &why), folder = -1;
     if (data >= 0)
         folder = lock_folder(o->run, &why);
-    int code = folder >= 0 ? run(o, &why) : give_up(&why);
+    int code = folder >= 0 ? run(o, &why) : give_up("start", &why);
     lockfile_close(folder);
     lockfile_close(data);
     return code;

@@ -33,8 +33,14 @@ UPDATE channel
          WHERE position > (SELECT counted FROM meta)
          GROUP BY channel) AS rest
  WHERE channel.row = rest.channel;
--- name: last_position
-SELECT position FROM event ORDER BY position DESC LIMIT 1;
+-- name: doubtful_event
+SELECT position
+  FROM (SELECT * FROM event ORDER BY position DESC LIMIT ?1) AS newest
+ WHERE position > ?2 OR time > ?3 OR flags NOT IN (0, 1) OR size < length(CAST(data AS BLOB))
+    OR NOT EXISTS (SELECT 1 FROM channel WHERE row = newest.channel)
+    OR NOT EXISTS (SELECT 1 FROM event INDEXED BY event_channel
+                    WHERE channel = newest.channel AND position = newest.position)
+ LIMIT 1;
 -- name: epochs
 SELECT name, first, opened, reason FROM epoch ORDER BY number;
 -- name: add_epoch
@@ -43,6 +49,8 @@ INSERT INTO epoch (name, first, opened, reason) VALUES (?1, ?2, ?3, ?4);
 DELETE FROM epoch WHERE number <= (SELECT max(number) FROM epoch) - ?1;
 -- name: channels
 SELECT row, name, max(last, floor), floor, count, bytes, iif(count > 0, oldest, 0) FROM channel;
+-- name: channel_names
+SELECT name, row FROM channel INDEXED BY sqlite_autoindex_channel_1 ORDER BY name;
 
 -- the log as a whole
 
@@ -86,7 +94,7 @@ SELECT position, time, size FROM event WHERE channel = ?1 ORDER BY position;
 -- name: delete_events
 DELETE FROM event WHERE channel = ?1 AND position <= ?2;
 -- name: raise_floor
-UPDATE channel SET floor = ?2, floor_time = ?3, count = count - ?4, bytes = bytes - ?5, oldest = ?6
+UPDATE channel SET floor = max(floor, ?2), floor_time = iif(floor < ?2, ?3, floor_time), count = count - ?4, bytes = bytes - ?5, oldest = ?6
  WHERE row = ?1;
 -- name: floor
 SELECT floor FROM channel WHERE row = ?1;
@@ -151,6 +159,13 @@ SELECT 'event ' || position || ' lies above the head' FROM event
 UNION ALL
 SELECT 'channel ' || name || ' has an event at or below its floor' FROM channel
  WHERE floor >= (SELECT min(position) FROM event WHERE channel = channel.row)
+   AND NOT EXISTS (SELECT 1 FROM epoch WHERE reason = 'recovered' AND first > channel.floor)
+UNION ALL
+SELECT 'channel ' || name || ' counts other events than it has' FROM channel
+  LEFT JOIN (SELECT channel, count(*) AS n, sum(size) AS size FROM event
+              WHERE position <= (SELECT counted FROM meta) GROUP BY channel) AS those
+         ON those.channel = channel.row
+ WHERE count <> ifnull(those.n, 0) OR bytes <> ifnull(those.size, 0)
 UNION ALL
 SELECT 'meta.floor lies below the floor of a channel' FROM meta
  WHERE floor < (SELECT max(floor) FROM channel)
@@ -158,3 +173,72 @@ UNION ALL
 SELECT 'meta.keys is not the number of rows in idempotency' FROM meta
  WHERE keys <> (SELECT count(*) FROM idempotency)
  LIMIT 100;
+
+-- recovering: what can be read of a damaged file; then, in the new one, what that is worth
+
+-- name: channels_up
+SELECT row, name, last, floor, floor_time, count, bytes, oldest FROM channel NOT INDEXED
+ WHERE row > ?1 AND row < ?2 ORDER BY row;
+-- name: channels_down
+SELECT row, name, last, floor, floor_time, count, bytes, oldest FROM channel NOT INDEXED
+ WHERE row > ?1 AND row < ?2 ORDER BY row DESC;
+-- name: events_up
+SELECT position, channel, time, size, flags, expires, name, user, exclude, recipient, data
+  FROM event NOT INDEXED WHERE position > ?1 AND position < ?2 ORDER BY position;
+-- name: events_down
+SELECT position, channel, time, size, flags, expires, name, user, exclude, recipient, data
+  FROM event NOT INDEXED WHERE position > ?1 AND position < ?2 ORDER BY position DESC;
+-- name: keys_up
+SELECT number, user, key, print_a, print_b, first, n, time, answers FROM idempotency NOT INDEXED
+ WHERE number > ?1 AND number < ?2 ORDER BY number;
+-- name: keys_down
+SELECT number, user, key, print_a, print_b, first, n, time, answers FROM idempotency NOT INDEXED
+ WHERE number > ?1 AND number < ?2 ORDER BY number DESC;
+-- name: salvaged_channel
+INSERT INTO channel (row, name, last, floor, floor_time, count, bytes, oldest)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+-- name: salvaged_key
+INSERT INTO idempotency (number, user, key, print_a, print_b, first, n, time, answers)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+-- name: drop_impossible_channels
+DELETE FROM channel
+ WHERE length(CAST(name AS BLOB)) NOT BETWEEN 1 AND 128 OR instr(name, char(0))
+    OR name GLOB '*[' || char(1) || '-' || char(31) || ']*';
+-- name: drop_impossible_events
+DELETE FROM event
+ WHERE time > ?1 OR flags NOT IN (0, 1) OR size < length(CAST(data AS BLOB));
+-- name: drop_nameless_events
+DELETE FROM event WHERE channel NOT IN (SELECT row FROM channel);
+-- name: drop_impossible_keys
+DELETE FROM idempotency WHERE time > ?1;
+-- name: last_position
+SELECT max(position) FROM event;
+-- name: last_time
+SELECT max(time) FROM event;
+-- name: limit_floors
+UPDATE channel SET floor = max(0, min(floor, ?1)) WHERE floor NOT BETWEEN 0 AND ?1;
+-- name: count_lost
+SELECT sum(max(0, count - ifnull(n, 0))) FROM channel
+  LEFT JOIN (SELECT channel, count(*) AS n FROM event WHERE position <= ?1 GROUP BY channel) AS kept
+         ON kept.channel = channel.row;
+-- name: count_newer
+SELECT count(*) FROM event WHERE position > ?1;
+-- name: raise_floors_of_lost
+UPDATE channel SET floor = max(floor, ?1), floor_time = max(floor_time, ?2)
+ WHERE row IN (SELECT row FROM channel
+                 LEFT JOIN (SELECT channel, count(*) AS n, sum(size) AS size FROM event
+                             WHERE position <= ?3 GROUP BY channel) AS kept
+                        ON kept.channel = channel.row
+                WHERE count <> ifnull(n, 0) OR bytes <> ifnull(size, 0));
+-- name: raise_all_floors
+UPDATE channel SET floor = max(floor, ?1), floor_time = max(floor_time, ?2);
+-- name: forget_figures
+UPDATE channel SET count = 0, bytes = 0, oldest = 0, last = max(0, min(last, ?1));
+-- name: highest_floor
+SELECT max(floor) FROM channel;
+-- name: count_events
+SELECT count(*) FROM event;
+-- name: count_channels
+SELECT count(*) FROM channel;
+-- name: count_keys
+SELECT count(*) FROM idempotency;

@@ -29,6 +29,7 @@ extern const struct command top_command;
 extern const struct command backup_command;
 extern const struct command check_command;
 extern const struct command prune_command;
+extern const struct command recover_command;
 extern const struct command doctor_command;
 
 #endif

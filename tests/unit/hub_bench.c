@@ -362,7 +362,7 @@ void settle(struct bench *b)
             hub_on_done(b->hub, op, b->now);
             more = true;
         }
-        if (!more && b->hub->ops == 0)
+        if (!more && b->hub->ops == 0 && list_is_empty(&b->hub->inspections))
             return;
         struct pollfd fd = {b->j->ops->fd(b->j), POLLIN, 0};
         if (!more && poll(&fd, 1, PATIENCE) == 0)

@@ -1,0 +1,310 @@
+#include "journal_recover.h"
+
+#include "journal_file.h"
+#include "journal_lineage.h"
+#include "journal_salvage.h"
+#include "journal_schema.h"
+#include "journal_whole.h"
+#include "wire/refusal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BEYOND  (UINT64_C(1) << 20) /* so far behind the head is looked */
+#define UNKNOWN (UINT64_C(1) << 40) /* where the head is not known */
+#define DAY     ((Msec)86400000)
+
+struct recovery {
+    const char *path;
+    char part[512], whole[512];
+    struct db from, to;
+    struct ledger ledger;
+    struct lineage lineage;
+    struct recovered *out;
+    uint64_t hole; /* in the events */
+};
+
+static const char *suffixed(char out[512], const char *path, const char *suffix)
+{
+    snprintf(out, 512, "%.450s%s", path, suffix);
+    return out;
+}
+
+static void remove_file(const char *path, const char *suffix)
+{
+    char name[512];
+    unlink(suffixed(name, path, suffix));
+}
+
+/* ---- what can be read ---- */
+
+static void read_ledger(struct recovery *r)
+{
+    struct ledger *l = &r->ledger;
+    Msec soon = clock_wall() + DAY;
+    if (!ledger_read(&r->from, l) || !ledger_is_sound(l) || l->time > soon)
+        r->out->is_unknown = true;
+    db_forget_error(&r->from);
+    if (!lineage_read(&r->from, &r->lineage) || !r->lineage.n)
+        r->out->is_unknown = true;
+    db_forget_error(&r->from);
+}
+
+static bool salvage_all(struct recovery *r)
+{
+    uint64_t most = r->out->is_unknown ? UNKNOWN : r->ledger.head + BEYOND;
+    struct salvage channels = {.from = &r->from,
+                               .to = &r->to,
+                               .rising = QUERY_CHANNELS_UP,
+                               .falling = QUERY_CHANNELS_DOWN,
+                               .add = QUERY_SALVAGED_CHANNEL,
+                               .columns = 8};
+    struct salvage events = {.from = &r->from,
+                             .to = &r->to,
+                             .rising = QUERY_EVENTS_UP,
+                             .falling = QUERY_EVENTS_DOWN,
+                             .add = QUERY_APPEND_EVENT,
+                             .columns = 11};
+    struct salvage keys = {.from = &r->from,
+                           .to = &r->to,
+                           .rising = QUERY_KEYS_UP,
+                           .falling = QUERY_KEYS_DOWN,
+                           .add = QUERY_SALVAGED_KEY,
+                           .columns = 9};
+    if (!salvage_table(&channels, most) || !salvage_table(&events, most) ||
+        !salvage_table(&keys, most))
+        return false;
+    r->hole = events.hole;
+    r->out->has_lost_channels = channels.hole > 0;
+    r->out->has_lost_keys = keys.hole > 0;
+    return true;
+}
+
+/* ---- what that is worth ---- */
+
+static uint64_t run(struct recovery *r, enum query query, uint64_t a, uint64_t b, uint64_t c)
+{
+    Statement *s = db_query(&r->to, query);
+    bind_number(s, 1, a);
+    bind_number(s, 2, b);
+    bind_number(s, 3, c);
+    db_run(&r->to, s);
+    return db_changes(&r->to);
+}
+
+/* Rows that can be read, and cannot be. Events of channels whose name is lost go too. */
+static void drop_impossible(struct recovery *r)
+{
+    Msec latest = r->out->is_unknown ? clock_wall() + DAY : r->ledger.time;
+    if (run(r, QUERY_DROP_IMPOSSIBLE_CHANNELS, 0, 0, 0))
+        r->out->has_lost_channels = true;
+    run(r, QUERY_DROP_IMPOSSIBLE_EVENTS, latest, 0, 0);
+    if (run(r, QUERY_DROP_NAMELESS_EVENTS, 0, 0, 0))
+        r->out->has_lost_channels = true;
+    if (run(r, QUERY_DROP_IMPOSSIBLE_KEYS, latest, 0, 0))
+        r->out->has_lost_keys = true;
+}
+
+/* The head that the file says must be one that the events allow. */
+static void find_head(struct recovery *r)
+{
+    struct ledger *l = &r->ledger;
+    Position last = db_number(&r->to, QUERY_LAST_POSITION);
+    Msec time = db_number(&r->to, QUERY_LAST_TIME);
+    if (last > l->head)
+        r->out->is_unknown = true;
+    if (!r->out->is_unknown)
+        return;
+    *l = (struct ledger){.head = last, .time = time};
+    lineage_fini(&r->lineage);
+}
+
+static void raise_floors(struct recovery *r, enum query which, Position floor)
+{
+    uint64_t n = run(r, which, floor, r->ledger.time, r->ledger.counted);
+    if (!n)
+        return;
+    r->out->gapped = n > r->out->gapped ? n : r->out->gapped;
+    r->out->lost_upto = floor > r->out->lost_upto ? floor : r->out->lost_upto;
+}
+
+/* Channels tell how many events they had up to `counted`; after it every position was an event. */
+static void judge(struct recovery *r)
+{
+    struct ledger *l = &r->ledger;
+    Position hole = r->hole < l->head ? r->hole : l->head;
+    run(r, QUERY_LIMIT_FLOORS, l->head, 0, 0);
+    if (r->out->is_unknown) {
+        raise_floors(r, QUERY_RAISE_ALL_FLOORS, l->head);
+        return;
+    }
+    r->out->lost_events = db_number_of(&r->to, QUERY_COUNT_LOST, l->counted);
+    raise_floors(r, QUERY_RAISE_FLOORS_OF_LOST, hole ? hole : l->counted);
+    uint64_t newer = db_number_of(&r->to, QUERY_COUNT_NEWER, l->counted);
+    if (newer != l->head - l->counted)
+        raise_floors(r, QUERY_RAISE_ALL_FLOORS, hole > l->counted ? hole : l->head);
+}
+
+static void write_down(struct recovery *r)
+{
+    struct ledger *l = &r->ledger;
+    if (r->out->has_lost_channels || r->out->is_unknown) {
+        l->forgotten = l->head;
+        l->forgotten_time = l->time;
+    }
+    run(r, QUERY_FORGET_FIGURES, l->head, 0, 0);
+    db_do(&r->to, QUERY_COUNT_REST); /* counts all: meta says that nothing was counted */
+    for (size_t i = 0; i < r->lineage.n; i++)
+        lineage_write(&r->to, &r->lineage.v[i]);
+    if (!r->lineage.n) { /* what was before has new names too */
+        lineage_add(&r->lineage, 0, "recovered");
+        lineage_write_last(&r->to, &r->lineage);
+    }
+    lineage_add(&r->lineage, l->head + 1, "recovered");
+    lineage_write_last(&r->to, &r->lineage);
+    Position floor = db_number(&r->to, QUERY_HIGHEST_FLOOR);
+    l->floor = floor > l->floor ? floor : l->floor;
+    l->floor = l->forgotten > l->floor ? l->forgotten : l->floor;
+    l->counted = l->head;
+    l->restored = false;
+    l->keys = r->out->keys = db_number(&r->to, QUERY_COUNT_KEYS);
+    r->out->events = db_number(&r->to, QUERY_COUNT_EVENTS);
+    r->out->channels = db_number(&r->to, QUERY_COUNT_CHANNELS);
+    ledger_write(&r->to, l);
+}
+
+static bool fill(struct recovery *r, struct fault *why)
+{
+    if (!db_build(&r->to) || !schema_make(&r->to, why))
+        return db_is_ok(&r->to) ? false : db_fault(&r->to, why);
+    db_do(&r->to, QUERY_BEGIN_WRITE);
+    read_ledger(r);
+    if (salvage_all(r)) {
+        drop_impossible(r);
+        find_head(r);
+        judge(r);
+        write_down(r);
+    }
+    if (!db_do(&r->to, QUERY_COMMIT))
+        return db_fault(&r->to, why);
+    if (!r->out->channels && r->out->is_unknown)
+        return fail(why, REFUSE_DAMAGED,
+                    "nothing of %s can be read: put a backup in its place, "
+                    "or move it away to begin anew",
+                    r->path);
+    return true;
+}
+
+static bool build_from(struct recovery *r, const char *source, struct fault *why)
+{
+    bool is_new, good = false;
+    if (!db_open(&r->from, source, DB_READS, why))
+        return false;
+    bool known = schema_recognize(&r->from, source, &is_new, why);
+    db_forget_error(&r->from);
+    if (known && is_new)
+        known = fail(why, REFUSE_CONFIG, "%s is empty", r->path);
+    if ((known || why->code == REFUSE_DAMAGED) && db_open(&r->to, r->part, DB_WRITES, why)) {
+        good = fill(r, why);
+        db_rollback(&r->to);
+        db_close(&r->to);
+    }
+    db_rollback(&r->from);
+    db_close(&r->from);
+    return good;
+}
+
+/* ---- files ---- */
+
+/* A page that was cut off has to be gone as a whole, else its rest is read as zeros: that takes a
+ * copy, since the old file is kept as it is. */
+static bool build(struct recovery *r, struct fault *why)
+{
+    char copy[512], log[512], copy_log[512];
+    if (!whole_is_cut(r->path))
+        return build_from(r, r->out->aside, why);
+    suffixed(copy, r->path, ".cut");
+    suffixed(copy_log, copy, "-wal");
+    bool good = file_copy_pages(r->path, copy, why) &&
+                (link(suffixed(log, r->path, "-wal"), copy_log) == 0 || errno == ENOENT ||
+                 file_fault(copy_log, why)) &&
+                build_from(r, copy, why);
+    unlink(copy);
+    unlink(copy_log);
+    remove_file(copy, "-shm");
+    return good;
+}
+
+static bool keep_aside(struct recovery *r, struct fault *why)
+{
+    char when[32], log[512], kept[512];
+    time_t now = time(NULL);
+    struct tm tm;
+    strftime(when, sizeof when, ".damaged-%Y%m%d-%H%M%S", gmtime_r(&now, &tm));
+    suffixed(r->out->aside, r->path, when);
+    if (link(r->path, r->out->aside) != 0)
+        return file_fault(errno == ENOENT ? r->path : r->out->aside, why);
+    suffixed(log, r->path, "-wal");
+    suffixed(kept, r->out->aside, "-wal");
+    return link(log, kept) == 0 || errno == ENOENT || file_fault(kept, why);
+}
+
+/* Whoever could read the old one can read the new one, the hub above all. */
+static bool give_to_owner(const struct recovery *r, struct fault *why)
+{
+    struct stat s;
+    return (stat(r->path, &s) == 0 && chown(r->part, s.st_uid, s.st_gid) == 0 &&
+            chmod(r->part, s.st_mode & 0777) == 0) ||
+           file_fault(r->part, why);
+}
+
+/* The old write-ahead log goes first: it must never meet the new file. Until the new one has its
+ * name, its being there keeps a hub from starting. */
+static bool replace(struct recovery *r, struct fault *why)
+{
+    remove_file(r->path, "-wal");
+    remove_file(r->path, "-shm");
+    if (!file_sync_name(r->path, why))
+        return false;
+    return (rename(r->whole, r->path) == 0 || file_fault(r->path, why)) &&
+           file_sync_name(r->path, why);
+}
+
+static void give_up(struct recovery *r)
+{
+    unlink(r->part);
+    if (r->out->aside[0]) {
+        unlink(r->out->aside);
+        remove_file(r->out->aside, "-wal");
+        remove_file(r->out->aside, "-shm");
+    }
+}
+
+static bool recover(struct recovery *r, struct fault *why)
+{
+    if (keep_aside(r, why) && build(r, why) && give_to_owner(r, why) && file_sync(r->part, why) &&
+        (rename(r->part, r->whole) == 0 || file_fault(r->whole, why))) {
+        remove_file(r->out->aside, "-shm");
+        return file_sync_name(r->whole, why) && replace(r, why);
+    }
+    give_up(r);
+    return false;
+}
+
+bool journal_recover(const char *path, struct recovered *out, struct fault *why)
+{
+    struct recovery r = {.path = path, .out = out};
+    *out = (struct recovered){0};
+    suffixed(r.part, path, ".recovering");
+    suffixed(r.whole, path, ".recovered");
+    if (whole_is_pending(path))
+        return replace(&r, why);
+    unlink(r.part);
+    bool good = recover(&r, why);
+    lineage_fini(&r.lineage);
+    return good;
+}

@@ -1,0 +1,410 @@
+/* Damage at random, hundreds of times: a start, a check and a recovery never crash; what is served
+ * is what was written; and whoever missed something is told. */
+#include "base/log.h"
+#include "journal_check.h"
+#include "journal_fixture.h"
+#include "journal_recover.h"
+#include "tests/sim/dice.h"
+#include "wire/refusal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    PAGE = 4096,
+    EVENTS = 2500,
+    ROOMS = 10,
+    KEYS = 100,
+    TIMES = 200,
+    DATA = 400,
+    REPORT = 65536
+};
+
+/* Of a whole file: nothing of it changes, page by page or byte by byte. */
+struct saved {
+    char *bytes;
+    size_t size;
+};
+
+static struct {
+    struct saved db, wal, clean; /* as a kill left it, and as a stop did */
+    char data[EVENTS + 1][DATA];
+    bool is_pruned[EVENTS + 1];
+} original;
+
+static void load(struct saved *s, const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(fstat(fd, &st), 0);
+    s->size = (size_t)st.st_size;
+    s->bytes = must_alloc(s->size + 1);
+    assert_int_equal(read(fd, s->bytes, s->size), s->size);
+    close(fd);
+}
+
+static void store(const struct saved *s, const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+    assert_int_equal(write(fd, s->bytes, s->size), s->size);
+    close(fd);
+}
+
+static void put_some(struct fixture *f, int from, int upto)
+{
+    char name[16], key[16];
+    for (int i = from; i <= upto;) {
+        struct append *a = append_new("", "", 0);
+        for (int k = 0; k < 50 && i <= upto; k++, i++) {
+            snprintf(key, sizeof key, "key-%d", i);
+            append_send(a, i % (EVENTS / KEYS) ? "" : key, (uint64_t)i);
+            snprintf(name, sizeof name, "room:%d", i % ROOMS);
+            int n = snprintf(original.data[i], DATA, "event %d:", i);
+            memset(original.data[i] + n, 'a' + i % 26, (size_t)(i * 7 % (DATA - 20)));
+            append_event(f, a, name, original.data[i]);
+            if (a->sends[a->send_count - 1].key.len) {
+                fixture_do(f, &a->op); /* the key's text is ours alone until then */
+                append_free(a);
+                a = append_new("", "", 0);
+            }
+        }
+        if (a->send_count)
+            fixture_do(f, &a->op);
+        append_free(a);
+    }
+}
+
+static void prune(struct fixture *f, int room, uint64_t n)
+{
+    char name[16];
+    snprintf(name, sizeof name, "room:%d", room);
+    struct prune p = fixture_prune(f, name, n);
+    for (Position at = 1; at <= p.floor; at++)
+        if ((int)at % ROOMS == room)
+            original.is_pruned[at] = true;
+}
+
+/* A log that was noted in the middle, pruned, and then killed: its newest part is in the
+ * write-ahead log alone. */
+static int make_original(void **state)
+{
+    char wal[128];
+    if (fixture_setup(state) != 0)
+        return -1;
+    struct fixture *f = *state;
+    put_some(f, 1, 1800);
+    prune(f, 3, 40);
+    fixture_reopen(f);
+    put_some(f, 1801, EVENTS);
+    snprintf(wal, sizeof wal, "%s-wal", f->path);
+    load(&original.db, f->path);
+    load(&original.wal, wal);
+    fixture_reopen(f);
+    fixture_close(f);
+    load(&original.clean, f->path);
+    return 0;
+}
+
+static int drop_original(void **state)
+{
+    free(original.db.bytes);
+    free(original.wal.bytes);
+    free(original.clean.bytes);
+    return fixture_teardown(state);
+}
+
+/* ---- damage ---- */
+
+static void empty_folder(struct fixture *f)
+{
+    char path[400];
+    DIR *files = opendir(f->folder);
+    for (const struct dirent *e; (e = readdir(files));) {
+        snprintf(path, sizeof path, "%s/%s", f->folder, e->d_name);
+        if (e->d_type == DT_REG)
+            unlink(path);
+    }
+    closedir(files);
+}
+
+static void spoil(struct saved *s, struct dice *d, bool zeros)
+{
+    size_t pages = s->size / PAGE, page = dice_roll(d, pages);
+    for (size_t i = 0; i < PAGE; i++)
+        s->bytes[page * PAGE + i] = zeros ? 0 : (char)dice_draw(d);
+}
+
+static void flip(struct saved *s, struct dice *d)
+{
+    for (uint64_t n = 1 + dice_roll(d, 8); n > 0; n--)
+        s->bytes[dice_roll(d, s->size)] ^= (char)(1 + dice_roll(d, 255));
+}
+
+enum damage { PAGES, ZEROS, CUT, LOG_CUT, LOG_SPOILED, LOG_GONE, FLIPPED, HEAD_FLIPPED, DAMAGES };
+
+/* Puts a damaged copy into the folder; the same dice make the same one again. */
+static enum damage damage(struct fixture *f, struct dice d)
+{
+    char wal[128];
+    bool killed = dice_luck(&d, 50);
+    struct saved db = killed ? original.db : original.clean, log = original.wal;
+    enum damage what = (enum damage)dice_roll(&d, DAMAGES);
+    snprintf(wal, sizeof wal, "%s-wal", f->path);
+    db.bytes = must_copy(db.bytes, db.size);
+    log.bytes = must_copy(log.bytes, log.size);
+    if (what == PAGES || what == ZEROS)
+        for (uint64_t n = 1 + dice_roll(&d, 3); n > 0; n--)
+            spoil(&db, &d, what == ZEROS);
+    if (what == FLIPPED)
+        flip(&db, &d);
+    if (what == HEAD_FLIPPED)
+        db.bytes[dice_roll(&d, 100)] ^= (char)(1 + dice_roll(&d, 255));
+    if (what == CUT)
+        db.size = dice_roll(&d, db.size);
+    if (what == LOG_CUT)
+        log.size = dice_roll(&d, log.size);
+    if (what == LOG_SPOILED)
+        spoil(&log, &d, false);
+    empty_folder(f);
+    store(&db, f->path);
+    if (killed && what != LOG_GONE)
+        store(&log, wal);
+    free(db.bytes);
+    free(log.bytes);
+    return what;
+}
+
+/* ---- what is to hold ---- */
+
+/* Nobody can tell a letter that was changed from one that was written. */
+static bool is_true_to(const struct event *e, enum damage what)
+{
+    char name[16];
+    if (what == FLIPPED)
+        return true;
+    if (e->id.at < 1 || e->id.at > EVENTS)
+        return false;
+    snprintf(name, sizeof name, "room:%d", (int)e->id.at % ROOMS);
+    return str_eq(e->channel, str_of(name)) && str_eq(e->data, str_of(original.data[e->id.at]));
+}
+
+static bool seen[EVENTS + 1];
+
+/* All that can be read; false: it cannot be read to the end. */
+static bool read_all(struct fixture *f, enum damage what)
+{
+    bool more = true;
+    memset(seen, 0, sizeof seen);
+    for (Position after = 0; more;) {
+        struct reading r = reading_of("room:*");
+        r.after = after;
+        fixture_do(f, &r.op);
+        for (size_t i = 0; i < r.n; i++) {
+            assert_true(is_true_to(r.events[i], what));
+            if (r.events[i]->id.at <= EVENTS)
+                seen[r.events[i]->id.at] = true;
+        }
+        more = !r.op.why.code && r.more;
+        bool good = !r.op.why.code;
+        after = r.next;
+        reading_fini(&r);
+        free(r.channels);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+static void start_on(struct fixture *f, enum damage what)
+{
+    if (!fixture_open(f)) {
+        assert_true(f->why.code == REFUSE_DAMAGED || f->why.code == REFUSE_CONFIG);
+        return;
+    }
+    if (!read_all(f, what))
+        assert_true(f->j->ops->is_broken(f->j));
+    fixture_close(f);
+}
+
+static void check_on(struct fixture *f)
+{
+    struct fault why;
+    struct buf report;
+    buf_init(&report, REPORT);
+    bool good = check_file(f->path, &report, &why);
+    assert_true(good ? report.len > 0 : why.code == REFUSE_CONFIG);
+    buf_fini(&report);
+}
+
+static struct journal_channel *room_of(struct fixture *f, Position at)
+{
+    char name[16];
+    snprintf(name, sizeof name, "room:%d", (int)at % ROOMS);
+    return &fixture_channel(f, name)->is;
+}
+
+/* A reader that stood before what is lost, with a cursor of the old log, is told: its epoch is not
+ * known, or its channel's floor lies above, or the fork does. */
+static void expect_honest(struct fixture *f, const struct recovered *r)
+{
+    Position fork = f->state.epochs[f->state.epoch_count - 1].first;
+    for (Position at = 1; at <= EVENTS && !r->is_unknown; at++) {
+        if (seen[at] || original.is_pruned[at] || at >= fork)
+            continue;
+        const struct journal_channel *c = room_of(f, at);
+        Position floor = c->name.len || c->last ? c->floor : f->state.forgotten;
+        if (floor < f->state.forgotten && !c->last)
+            floor = f->state.forgotten;
+        assert_true(floor >= at);
+    }
+}
+
+static bool recover_on(struct fixture *f, enum damage what)
+{
+    struct fault why = {0};
+    struct recovered r;
+    if (!journal_recover(f->path, &r, &why)) {
+        assert_true(why.code == REFUSE_DAMAGED || why.code == REFUSE_CONFIG);
+        assert_non_null(strstr(why.text, f->path));
+        return false;
+    }
+    assert_int_equal(access(r.aside, F_OK), 0);
+    if (!fixture_open(f))
+        fail_msg("%s", f->why.text);
+    assert_true(read_all(f, what));
+    struct check check = {.op = {.kind = OP_CHECK}};
+    buf_init(&check.report, REPORT);
+    fixture_do(f, &check.op);
+    if (!str_eq(buf_str(&check.report), STR("ok")))
+        fail_msg("%.*s", FMT(buf_str(&check.report)));
+    buf_fini(&check.report);
+    if (what != FLIPPED) /* that may have changed a position */
+        expect_honest(f, &r);
+    fixture_put(f, "room:1", "it goes on");
+    fixture_close(f);
+    return true;
+}
+
+static void whatever_is_damaged_nothing_crashes_and_nobody_is_lied_to(void **state)
+{
+    struct fixture *f = *state;
+    const char *seed = getenv("SEED");
+    unsigned recovered = 0;
+    for (uint64_t i = 0; i < TIMES; i++) {
+        uint64_t n = (seed ? strtoull(seed, NULL, 10) : 1) + i;
+        enum damage what = damage(f, dice_of(n));
+        start_on(f, what);
+        damage(f, dice_of(n));
+        check_on(f);
+        recovered += recover_on(f, what);
+    }
+    print_message("%u of %d were recovered\n", recovered, TIMES);
+    assert_in_range(recovered, TIMES * 3 / 4, TIMES);
+}
+
+static void what_is_whole_is_recovered_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    char wal[128];
+    empty_folder(f);
+    snprintf(wal, sizeof wal, "%s-wal", f->path);
+    store(&original.db, f->path);
+    store(&original.wal, wal);
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_int_equal(r.events, EVENTS - 40);
+    assert_int_equal(r.channels, ROOMS);
+    assert_int_equal(r.keys, KEYS);
+    assert_int_equal(r.gapped, 0);
+    assert_int_equal(r.lost_events, 0);
+    assert_false(r.is_unknown || r.has_lost_channels || r.has_lost_keys);
+    assert_true(fixture_open(f));
+    assert_int_equal(f->state.epoch_count, 4);
+    assert_string_equal(f->state.epochs[2].reason, "recovered");
+    assert_int_equal(f->state.epochs[2].first, EVENTS + 1);
+    assert_int_equal(f->state.head, EVENTS);
+    assert_int_equal(fixture_channel(f, "room:3")->is.floor, 393);
+    assert_int_equal(fixture_channel(f, "room:4")->is.floor, 0);
+    assert_true(read_all(f, PAGES));
+    for (Position at = 1; at <= EVENTS; at++)
+        assert_int_equal(seen[at], !original.is_pruned[at]);
+}
+
+/* The old file is kept to the byte, and its log with it. */
+static void the_damaged_file_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    struct saved kept;
+    char wal[600];
+    damage(f, dice_of(3));
+    struct saved before;
+    load(&before, f->path);
+    assert_true(journal_recover(f->path, &r, &f->why));
+    load(&kept, r.aside);
+    assert_int_equal(kept.size, before.size);
+    assert_memory_equal(kept.bytes, before.bytes, kept.size);
+    snprintf(wal, sizeof wal, "%s-wal", r.aside);
+    assert_int_equal(access(wal, F_OK), 0);
+    free(kept.bytes);
+    free(before.bytes);
+}
+
+static void a_recovery_that_was_cut_off_is_finished(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    char whole[200];
+    snprintf(whole, sizeof whole, "%s.recovered", f->path);
+    struct saved db;
+    load(&db, f->path);
+    store(&db, whole);
+    free(db.bytes);
+    assert_false(fixture_open(f));
+    assert_int_equal(f->why.code, REFUSE_DAMAGED);
+    assert_non_null(strstr(f->why.text, "belfry recover"));
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_true(fixture_open(f));
+    assert_int_equal(access(whole, F_OK), -1);
+}
+
+static void what_is_no_journal_is_left_as_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    struct saved diary = {strdup("Dear diary, this is a text. It is longer than a few words."), 58};
+    empty_folder(f);
+    store(&diary, f->path);
+    assert_false(journal_recover(f->path, &r, &f->why));
+    assert_int_equal(f->why.code, REFUSE_CONFIG);
+    struct saved after;
+    load(&after, f->path);
+    assert_memory_equal(after.bytes, diary.bytes, diary.size);
+    free(after.bytes);
+    free(diary.bytes);
+    unlink(f->path);
+    assert_false(journal_recover(f->path, &r, &f->why));
+    DIR *files = opendir(f->folder);
+    int left = 0;
+    while (readdir(files))
+        left++;
+    closedir(files);
+    assert_int_equal(left, 2); /* . and .. */
+}
+
+#define ONE(test) cmocka_unit_test_setup_teardown(test, make_original, drop_original)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ONE(what_is_whole_is_recovered_whole),
+        ONE(the_damaged_file_is_kept),
+        ONE(a_recovery_that_was_cut_off_is_finished),
+        ONE(what_is_no_journal_is_left_as_it_is),
+        ONE(whatever_is_damaged_nothing_crashes_and_nobody_is_lied_to),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
