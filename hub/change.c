@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PATIENCE_MS = 5000 };
+enum { PATIENCE_MS = 5000, YOUNG_MS = 10000 };
 
 struct change {
     struct finding find; /* first */
@@ -128,6 +128,12 @@ static void hand_to(struct hub *h, struct peer *p, struct change *c, const struc
     say_add(h, p, c, client, peer_through(h, p));
 }
 
+/* By a worker that has not said so yet: what it has of the client would not change. */
+static bool may_be_carried(const struct hub *h, const struct client *client)
+{
+    return client->away || (!client->has_polled && h->now.mono < h->started + YOUNG_MS);
+}
+
 /* Where it begins is known (or found in the log): on to whoever carries the client. */
 static void carry_on(struct hub *h, struct change *c, const struct finding *f)
 {
@@ -138,7 +144,7 @@ static void carry_on(struct hub *h, struct change *c, const struct finding *f)
         change_free(c);
         return;
     }
-    if (client->away && !p) {
+    if (!p && may_be_carried(h, client)) {
         refuse(h, c->asker, c->asked_ref, REFUSE_HUB_AWAY, "clientId: its worker is away");
         change_free(c);
         return;
