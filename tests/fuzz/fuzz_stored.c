@@ -19,7 +19,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FOLDER = 64, PATIENCE_MS = 20000, TURNS = 40, ROWS = 10 };
+enum { FOLDER = 64, PATIENCE_MS = 120000, TURNS = 40, ROWS = 10 };
 
 static const struct column {
     const char *table, *name;
