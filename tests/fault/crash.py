@@ -147,7 +147,8 @@ class Crashes:
         env = dict(clean_environment(), BELFRY_CONFIG=self.world.config)
         if point:
             env.update(LD_PRELOAD=os.path.join(TOOLS, "crash_points.so"),
-                       CRASH_AT="%s:%d" % (point, k))
+                       CRASH_AT="%s:%d" % (point, k),
+                       ASAN_OPTIONS=env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
         self.forget(daemon.program)
         daemon.program = self.world.program(
             os.path.join(BUILD, daemon.binary), "--config", self.world.write_config(),
