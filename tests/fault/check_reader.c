@@ -313,7 +313,7 @@ static Position begin_of(const struct reader *d, Str name)
     Position from = 0;
     for (size_t i = 0; i < d->want_count; i++) {
         const struct wanted *w = &d->wants[i];
-        if (!str_eq(w->name, name))
+        if (!str_eq(w->name, name) || w->left != UINT64_MAX)
             continue;
         Position begin = w->is_joined && w->from < d->reached ? w->from : d->reached;
         from = from && from < begin ? from : begin;
