@@ -10,11 +10,9 @@ import time
 
 import pytest
 
-from belfry import BUILD, PATIENCE, ROOT, Server, now, request, until
+from belfry import BUILD, LONG_SCALE, PATIENCE, ROOT, Server, now, request, until
 from crash import Crashes
 from sse import Stream
-
-SCALE = float(os.environ.get("LONG_SCALE", "1"))
 
 RESUME = 2.0            # s, from the hub's death to the next delivery
 FROZEN = 250            # ms, for one worker, however many streams it has
@@ -179,7 +177,7 @@ def room_for(streams):
 
 @pytest.mark.options(log_level="info")
 @pytest.mark.parametrize("streams, rounds", [
-    (1000, 5), pytest.param(8000, max(1, round(100 * SCALE)), marks=pytest.mark.long)])
+    (1000, 5), pytest.param(8000, max(1, round(100 * LONG_SCALE)), marks=pytest.mark.long)])
 def test_workers_and_hubs_come_and_go(hub, worker, site, streams, rounds, capsys):
     room_for(streams)
     run = Run(site, streams)
@@ -212,7 +210,7 @@ def test_each_of_several_workers_is_replaced(hub, worker, site):
 
 
 @pytest.mark.parametrize("web, rounds", [("nginx", 12), pytest.param(
-    "lighttpd", max(12, round(300 * SCALE)), marks=pytest.mark.long)])
+    "lighttpd", max(12, round(300 * LONG_SCALE)), marks=pytest.mark.long)])
 def test_all_kinds_of_readers_and_publishers(world, web, rounds):
     """Polls, patterns, named clients, batches, keys: what they did and saw is judged as after crashes."""
     run = Crashes(world, web)

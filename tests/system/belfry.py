@@ -27,6 +27,8 @@ SERVERS = ("nginx", "lighttpd", "apache", "caddy", "h2o")
 MOUNT = "/events"
 # Sanitizers and loaded machines are slow: every deadline is multiplied by this.
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
+# How long the long tests are: 0.1 is a tenth.
+LONG_SCALE = float(os.environ.get("LONG_SCALE", "1"))
 
 
 def now():
