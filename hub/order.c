@@ -55,7 +55,9 @@ static void spread(struct order_node *n, Position floor)
 void order_add(struct order *o, struct order_node *n, Str name, Position floor)
 {
     *n = (struct order_node){.name = name, .floor = floor, .highest = floor};
-    random_bytes(&n->weight, sizeof n->weight);
+    if (!o->key.a)
+        o->key = (HashKey){random_u64() | 1, random_u64()};
+    n->weight = (uint32_t)hash64(name, o->key);
     struct order_node **place = &o->root;
     while (*place) {
         n->up = *place;

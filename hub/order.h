@@ -4,7 +4,7 @@
 #ifndef BELFRY_ORDER_H
 #define BELFRY_ORDER_H
 
-#include "base/str.h"
+#include "base/hash.h"
 #include "wire/cursor.h"
 
 struct order_node {
@@ -16,6 +16,7 @@ struct order_node {
 
 struct order {
     struct order_node *root;
+    HashKey key; /* of the weights: nobody can choose names that unbalance it; drawn at the first */
 };
 
 /* A name that is not in yet. */
