@@ -46,11 +46,13 @@ static int memory_of(Str bytes)
     return fd;
 }
 
-static bool send_packet(int fd, char head[IMAGE_HEAD], const int *fds, size_t n)
+static bool send_packet(int fd, struct image_head h, const int *fds, size_t n)
 {
+    char head[IMAGE_HEAD];
     union control control = {0};
-    struct iovec part = {head, IMAGE_HEAD};
+    struct iovec part = {head, sizeof head};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    image_head_pack(head, h);
     if (n) {
         message.msg_control = &control;
         message.msg_controllen = CMSG_SPACE(n * sizeof *fds);
@@ -65,7 +67,6 @@ static bool send_packet(int fd, char head[IMAGE_HEAD], const int *fds, size_t n)
 
 bool baton_send(int fd, enum image_word word, Str body, const int *fds, size_t n, struct fault *why)
 {
-    char head[IMAGE_HEAD];
     int all[FDS_ROOM], memory = -1;
     size_t count = 0;
     assert(n <= BATON_FDS);
@@ -75,7 +76,7 @@ bool baton_send(int fd, enum image_word word, Str body, const int *fds, size_t n
         all[count++] = memory;
     for (size_t i = 0; i < n; i++)
         all[count++] = fds[i];
-    image_head_pack(head, (struct image_head){IMAGE_VERSION, (uint8_t)word, memory >= 0});
+    struct image_head head = {IMAGE_VERSION, (uint8_t)word, memory >= 0};
     bool ok = send_packet(fd, head, all, count);
     int error = errno;
     if (memory >= 0)

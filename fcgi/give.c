@@ -16,6 +16,7 @@
 #define START_MOST  ((Msec)15000) /* for the successor to start */
 #define FROZEN_MOST ((Msec)2500)  /* less than the hub's patience with a silent link */
 enum { BATCH_BYTES = 4 * 1024 * 1024, PID_BYTES = 8 };
+enum { AHEAD = 8 }; /* batches under way: both ends work at once, and the kernel bounds them */
 
 struct give {
     struct worker *worker;
@@ -27,6 +28,7 @@ struct give {
     struct buf batch; /* images that wait to be sent */
     int fds[BATON_FDS];
     size_t n;
+    unsigned unacknowledged;
     struct fault why;
 };
 
@@ -68,15 +70,26 @@ static bool expect(struct give *g, enum image_word word)
     return ok;
 }
 
+/* All but so many are acknowledged. */
+static bool expect_taken(struct give *g, unsigned most)
+{
+    while (g->unacknowledged > most) {
+        if (!expect(g, IMAGE_TAKEN))
+            return false;
+        g->unacknowledged--;
+    }
+    return true;
+}
+
 static bool send_batch(struct give *g)
 {
     if (!g->n)
         return true;
-    bool ok = baton_send(g->fd, IMAGE_BATCH, buf_str(&g->batch), g->fds, g->n, &g->why) &&
-              expect(g, IMAGE_TAKEN);
+    bool ok = baton_send(g->fd, IMAGE_BATCH, buf_str(&g->batch), g->fds, g->n, &g->why);
     buf_clear(&g->batch);
     g->n = 0;
-    return ok;
+    g->unacknowledged++;
+    return ok && expect_taken(g, AHEAD);
 }
 
 static bool add(void *ctx, const struct image_outlet *m, const int *fds)
@@ -122,7 +135,8 @@ static bool send_outlets(struct give *g)
 {
     struct worker *w = g->worker;
     return conns_give(w->conns, add, g) && pipes_give(&w->pipes, clock_mono(), add, g) &&
-           (!w->handover || handover_give(w->handover, clock_mono(), add, g)) && send_batch(g);
+           (!w->handover || handover_give(w->handover, clock_mono(), add, g)) && send_batch(g) &&
+           expect_taken(g, 0);
 }
 
 /* One that is kept after its answer: the successor takes it without a word. */

@@ -56,24 +56,27 @@ static bool is_sound_gap(const struct image_gap *m)
            str_is_utf8(m->requested) && list_is_whole(m->channels);
 }
 
-static bool are_sound_parts(Str list)
+static bool are_sound(Str list, bool (*is_sound)(Str item))
 {
-    if (!list_is_whole(list) || list_count(list) > PARTS_MAX)
+    if (!list_is_whole(list))
         return false;
-    for (Str item; list_next(&list, &item);) {
-        struct image_part p;
-        if (!image_part_unpack(item, &p))
+    for (Str item; list_next(&list, &item);)
+        if (!is_sound(item))
             return false;
-    }
     return true;
+}
+
+static bool is_part(Str item)
+{
+    struct image_part p;
+    return image_part_unpack(item, &p);
 }
 
 static bool is_sound_request(const struct image_stream *m)
 {
     return client_is_valid(m->client, "client", NULL) &&
            (!m->user.len || user_is_valid(m->user, "user", NULL)) && m->start <= START_EARLIEST &&
-           m->requested.len <= REQUESTED_MAX && str_is_utf8(m->requested) &&
-           str_is_utf8(m->address) && m->ping > 0;
+           m->requested.len <= REQUESTED_MAX && str_is_utf8(m->requested) && m->ping > 0;
 }
 
 static bool is_sound_stream(const struct image_stream *m)
@@ -81,7 +84,8 @@ static bool is_sound_stream(const struct image_stream *m)
     struct image_rights rights;
     struct image_gap gap;
     return m->state <= IMAGE_PARTING && m->farewell <= BYE_LIMIT && is_sound_request(m) &&
-           are_sound_parts(m->parts) && image_rights_unpack(m->rights, &rights) &&
+           list_count(m->parts) <= PARTS_MAX && are_sound(m->parts, is_part) &&
+           image_rights_unpack(m->rights, &rights) &&
            (!m->gap.len || image_gap_unpack(m->gap, &gap)) && list_is_whole(m->told);
 }
 
@@ -90,21 +94,27 @@ static bool is_sound_poll(const struct image_poll *m)
     return m->count <= m->limit;
 }
 
+static bool is_channel(Str item)
+{
+    return pattern_is_valid(item, "channel", NULL);
+}
+
+static bool is_client(Str item)
+{
+    struct msg_client c;
+    return msg_client_unpack(item, &c) && client_is_valid(c.client, "client", NULL);
+}
+
+static bool is_id(Str item)
+{
+    Cursor c;
+    return cursor_parse(item, &c);
+}
+
 static bool is_sound_roster(const struct image_roster *m)
 {
-    if (!list_is_whole(m->channels) || !list_is_whole(m->clients))
-        return false;
-    Str rest = m->channels, item;
-    while (list_next(&rest, &item))
-        if (!pattern_is_valid(item, "channel", NULL))
-            return false;
-    rest = m->clients;
-    while (list_next(&rest, &item)) {
-        struct msg_client c;
-        if (!msg_client_unpack(item, &c) || !client_is_valid(c.client, "client", NULL))
-            return false;
-    }
-    return true;
+    return are_sound(m->channels, is_channel) && are_sound(m->clients, is_client) &&
+           are_sound(m->past, is_id);
 }
 
 /* The record that the scanner is in the middle of. */

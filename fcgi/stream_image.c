@@ -221,12 +221,16 @@ struct stream *stream_restore(struct roster *r, const struct image_stream *m, st
 
 void roster_put_image(const struct roster *r, Msec now, struct buf *out)
 {
-    struct buf channels, clients;
+    struct buf channels, clients, past;
     buf_init(&channels, LIST_MAX);
     buf_init(&clients, LIST_MAX);
+    buf_init(&past, LIST_MAX);
     roster_put_channels(r, &channels);
     roster_put_gone(r, &clients, now);
-    image_roster_pack(out, &(struct image_roster){r->at, buf_str(&channels), buf_str(&clients)});
+    roster_put_past(r, &past);
+    image_roster_pack(
+        out, &(struct image_roster){r->at, buf_str(&channels), buf_str(&clients), buf_str(&past)});
+    buf_fini(&past);
     buf_fini(&channels);
     buf_fini(&clients);
 }
@@ -252,8 +256,15 @@ static void take_clients(struct roster *r, Str list, Msec now)
     }
 }
 
+static void take_past(struct roster *r, Str list)
+{
+    for (Str id; r->past_len < PAST_MOST && list_next(&list, &id);)
+        r->past_len += cursor_parse(id, &r->past[r->past_len]);
+}
+
 void roster_restore(struct roster *r, const struct image_roster *m, Msec now)
 {
+    take_past(r, m->past);
     r->at = r->flushed = m->at;
     r->now = now;
     take_channels(r, m->channels, now);

@@ -154,6 +154,8 @@ static void take_report(struct crew *c, const struct report *r, Msec now)
     if (r->pid && r->pid != child->pid) { /* the one before it goes by itself */
         child->pid = r->pid;
         child->born = now;
+        if (c->is_stopping)
+            kill(r->pid, SIGTERM); /* the word went to the one before it */
     }
     if (!r->pid)
         notify_status("a worker could not be replaced, and goes on");

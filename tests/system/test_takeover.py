@@ -149,7 +149,7 @@ def test_one_whose_old_one_dies_ends_too(files, before):
     streams = open_streams(files.site, 3)
     files.put_between("kill_old", before)
     files.worker.program.signal(signal.SIGHUP)
-    files.worker.program.wait_line("takeover given up")
+    until(lambda: "takeover given up" in files.worker.log(), 20)
     for stream in streams:
         stream.wait_closed()
     until(lambda: not session(files.worker.pid))
@@ -409,6 +409,30 @@ def test_a_worker_that_took_over_and_dies_is_replaced(worker, site):
         assert numbers(stream.take(1)) == [2]
     worker.renew()
     check(site, fresh, 3)
+
+
+@pytest.mark.options(workers=2)
+def test_workers_end_with_their_supervisor(worker, site):
+    """Also those that took over, whose parent it never was."""
+    worker.renew()
+    streams = open_streams(site, 4)
+    worker.program.signal(signal.SIGKILL)
+    worker.program.wait()
+    for stream in streams:
+        assert json.loads(stream.until_event("bye").data) == {"reason": "drain"}
+    until(lambda: not session(worker.pid), 20)
+
+
+@pytest.mark.options(workers=3)
+def test_a_stop_in_the_middle_of_replacements(worker, site):
+    streams = open_streams(site, 6)
+    worker.program.signal(signal.SIGHUP)
+    worker.program.wait_line("taken over")
+    worker.program.signal(signal.SIGTERM)
+    for stream in streams:
+        stream.until_event("bye")
+    assert worker.program.wait() == 0
+    until(lambda: not session(worker.pid), 20)
 
 
 # A drain.

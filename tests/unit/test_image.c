@@ -245,6 +245,21 @@ static void a_client_that_went_is_remembered_by_the_next(void **state)
     let_go(heir);
 }
 
+/* After restarts of the hub: an older log that is put back is recognised by the next one, too. */
+static void the_epochs_that_were_are_remembered(void **state)
+{
+    struct desk *d = *state;
+    Cursor later = {EPOCH + 1, 120};
+    HUB_SAYS(d, BEAT, beat, .head = later, .through = later, .writable = 1);
+    struct desk *heir = replace(d);
+    struct msg_hello hello = said_hello(heir);
+    Str id;
+    assert_int_equal(hello.at.epoch, EPOCH + 1);
+    assert_true(list_next(&hello.past, &id));
+    assert_true(str_eq(id, STR("aaaaaaab-100")));
+    let_go(heir);
+}
+
 static void a_hole_in_an_image_is_none(void **state)
 {
     struct desk *d = *state;
@@ -288,6 +303,7 @@ int main(void)
         DESK(a_poll_keeps_what_it_has_and_its_place),
         DESK(a_held_start_is_held_on),
         DESK(a_client_that_went_is_remembered_by_the_next),
+        DESK(the_epochs_that_were_are_remembered),
         DESK(a_hole_in_an_image_is_none),
         cmocka_unit_test(a_head_says_version_and_word),
     };
