@@ -48,23 +48,27 @@ def until(check, within=10, what=None):
 
 
 def free_port():
-    """A port that nobody listens on, below those that the kernel gives to clients, and out of the
-    way of other test processes."""
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    for _ in range(1500):
-        free_port.last = (free_port.last + 1) % 1500
-        port = 15000 + 1500 * (number % 10) + free_port.last
+    """A port that nobody listens on, below those that the kernel gives to clients. A name that goes
+    with this process claims it, so that no other test process takes it before it is bound."""
+    for _ in range(15000):
+        free_port.last = (free_port.last + 1) % 15000
+        port = 15000 + free_port.last
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
+                claim.bind("\0belfry-test-port-%d" % port)
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
+                claim.close()
                 continue
+        free_port.claims.append(claim)
+        return port
     raise AssertionError("no free port")
 
 
-free_port.last = os.getpid() % 1500
+free_port.last = os.getpid() * 31 % 15000
+free_port.claims = []
 
 
 def web_user():
