@@ -9,9 +9,10 @@
 #include <stdlib.h>
 
 enum { LIST_MAX = 1024 * 1024 * 1024 };
-/* A flush that wrote to so many streams is followed by a pause, longer where more comes. */
-enum { BUSY_WRITES = 256, PAUSE = 5, LONGEST_PAUSE = 40 };
-enum { USUAL = 250, BUSIER = 20 }; /* deliveries a ms: from so many on, a ms more for so many */
+/* A flush that wrote to so many streams is followed by a pause: a longer one where more is
+ * delivered than is usual (in a ms), and where there are more streams. */
+enum { BUSY_WRITES = 256, PAUSE = 5, LONGEST_PAUSE = 200 };
+enum { USUAL = 125, EASE = 5000, WRITES_A_MS = 25 };
 
 struct roster *roster_new(const struct options *options, struct link *link)
 {
@@ -279,8 +280,10 @@ static Msec pause_after(struct roster *r, Msec now)
         return 0;
     r->pace = (3 * r->pace + r->sent / since) / 4;
     r->paced = now;
-    Msec more = r->pace > USUAL ? (r->pace - USUAL) / BUSIER : 0;
-    return more < LONGEST_PAUSE - PAUSE ? PAUSE + more : LONGEST_PAUSE;
+    Msec more = r->pace > USUAL ? (r->pace - USUAL) * r->writes / EASE : 0;
+    Msec most = r->writes / WRITES_A_MS;
+    more = more < most ? more : most;
+    return PAUSE + more < LONGEST_PAUSE ? PAUSE + more : LONGEST_PAUSE;
 }
 
 static void release_held(struct roster *r)

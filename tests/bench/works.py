@@ -62,7 +62,7 @@ def crowd(system, scale):
     with Readers(system, scale.crowd) as readers:
         opened = readers.open()
         warm(system, readers)
-        found = fan(system, readers, 2 * scale.seconds, 32, 100)
+        found = fan(system, readers, 2 * scale.seconds, 128, 100)
         found["opened_per_second"] = round(scale.crowd / opened["open_seconds"])
     return [found]
 
