@@ -44,6 +44,8 @@ struct reader {
     size_t gap_count, gaps_cap;
     size_t *strays; /* receives on channels that it did not have then */
     size_t stray_count, strays_cap;
+    size_t *again; /* receives without an id of what it had: late ones, if a channel began there */
+    size_t again_count, again_cap;
 };
 
 static const struct fork_fact *undone(const struct reader *d)
@@ -181,6 +183,14 @@ static bool had(const struct reader *d, uint32_t channel, uint64_t invoked)
     return false;
 }
 
+static bool is_late(const struct reader *d, uint32_t channel, Position at)
+{
+    for (size_t i = 0; i < d->want_count; i++)
+        if (d->wants[i].is_late && d->wants[i].from < at && has(d, &d->wants[i], channel))
+            return true;
+    return false;
+}
+
 static void finish(struct reader *d)
 {
     if (!d->is_on)
@@ -189,6 +199,13 @@ static void finish(struct reader *d)
         const struct row *row = &d->c->h->rows[d->strays[i]];
         if (!had(d, d->c->h->events[row->a].channel, d->c->events[row->a].invoked))
             check_broken(d->c, RULE_LEAK, d->strays[i], d->fact, "the reader has no such channel");
+    }
+    for (size_t i = 0; i < d->again_count; i++) {
+        uint32_t event = d->c->h->rows[d->again[i]].a;
+        const struct known *k = &d->c->events[event];
+        if (!is_late(d, d->c->h->events[event].channel, k->at))
+            check_broken(d->c, RULE_DOUBLED, d->again[i], known_fact(k),
+                         "the reader had this already");
     }
     check_owed(d);
     d->c->r->drained += d->is_drained;
@@ -217,7 +234,9 @@ static void on_connect(struct reader *d, size_t fact)
                          .gaps = d->gaps,
                          .gaps_cap = d->gaps_cap,
                          .strays = d->strays,
-                         .strays_cap = d->strays_cap};
+                         .strays_cap = d->strays_cap,
+                         .again = d->again,
+                         .again_cap = d->again_cap};
     if (row->epoch == EPOCH_INDEX_UNREADABLE)
         d->epoch = EPOCH_INDEX_NONE;
     const struct fork_fact *f = undone(d);
@@ -355,28 +374,23 @@ static void check_fork(struct reader *d, size_t fact)
     new_span(d, f->at - 1, f->epoch);
 }
 
-static bool is_late(const struct reader *d, uint32_t channel, Position at)
-{
-    for (size_t i = 0; i < d->want_count; i++)
-        if (d->wants[i].is_late && d->wants[i].from < at && has(d, &d->wants[i], channel))
-            return true;
-    return false;
-}
-
 static void check_again(struct reader *d, size_t fact, const struct known *k)
 {
     const struct row *row = &d->c->h->rows[fact];
-    uint32_t channel = d->c->h->events[row->a].channel;
     bool has_id = row->epoch != EPOCH_INDEX_NONE;
     bool is_again =
         k->stamp == d->span || (k->stamp >= d->first_span && (!has_id || row->at <= d->from));
     if (d->c->h->events[row->a].ephemeral && (k->tries > 1 || k->stamp != d->span))
-        return; /* as often as somebody tried, and to each of two polls */
-    if (is_again && !(!has_id && is_late(d, channel, k->at)))
+        return;                /* as often as somebody tried, and to each of two polls */
+    if (is_again && !has_id) { /* the answer that says why may come after it */
+        MAKE_ROOM(d->again, d->again_count, d->again_cap);
+        d->again[d->again_count++] = fact;
+    } else if (is_again) {
         check_broken(d->c, RULE_DOUBLED, fact, known_fact(k), "the reader had this already");
-    else if (has_id && row->at <= d->reached)
+    } else if (has_id && row->at <= d->reached) {
         check_broken(d->c, RULE_ORDER, fact, d->fact, "the connection had reached %llu",
                      (unsigned long long)d->reached);
+    }
 }
 
 static void advance(struct reader *d, const struct row *row)
@@ -510,4 +524,5 @@ void check_readers(struct check *c)
     free(d.wants);
     free(d.gaps);
     free(d.strays);
+    free(d.again);
 }
