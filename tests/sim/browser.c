@@ -10,7 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PING = 5, SOON = 1500, POST_AGAIN = 500, WAIT_MOST = 6000, LATELY = 3000, LAST_MOST = 30 };
+enum {
+    PING = 5,
+    SOON = 1500,
+    POST_AGAIN = 500,
+    WAIT_MOST = 6000,
+    LATELY = 3000,
+    LAST_MOST = 30,
+    STILL_HELD = 150
+};
 
 struct post {
     struct call call; /* first */
@@ -126,7 +134,7 @@ static void clear(struct browser *p)
     buf_clear(&p->text);
     p->is_full = p->is_open = p->is_ended = p->is_refused = p->has_ids = false;
     p->has = 0;
-    p->has_more = p->has_forked = false;
+    p->has_more = p->has_forked = p->has_late = false;
     p->asking = p->asked = p->remembered = 0;
     p->has_cursor = !cursor_is_none(p->last);
     p->began = CURSOR_NONE;
@@ -247,6 +255,14 @@ void page_want(struct browser *p, unsigned channels, bool is_adding)
 
 /* POST subscribe and unsubscribe. */
 
+/* A stream that came with a cursor begins its additions there, and may be further already: all but
+ * one that was held, since so soon after `connected` it still is. */
+static bool may_be_late(const struct browser *p)
+{
+    return p->has_cursor &&
+           (p->url || p->has_ids || p->text.len || p->world->mono > p->connected_at + STILL_HELD);
+}
+
 static void on_changed(struct call *c, Str body, const struct fault *why)
 {
     struct post *post = (struct post *)(void *)c;
@@ -275,10 +291,11 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
             p->has |= 1u << i;
             p->from[i] = m.at;
             p->told_from |= 1u << i;
-            bool is_late = post->is_late || (p->has_ids || p->text.len);
+            bool is_late = post->is_late || may_be_late(p);
+            p->has_late |= is_late;
             note(p, (struct fact){.what = FACT_JOINED,
                                   .channel = str_of(room_names[i]),
-                                  .id = is_late && p->has_forked ? CURSOR_NONE : m.at,
+                                  .id = m.at,
                                   .late = is_late});
         }
     }
@@ -300,8 +317,7 @@ static void send_post(struct browser *p, unsigned channels, bool is_adding)
     struct msg_change m = {.client = str_of(p->client), .user = str_of(p->has_user ? "ann" : "")};
     *(is_adding ? &m.add : &m.remove) = buf_str(&names);
     /* What it had before this connection, and this one does not: from where that ended. */
-    bool is_explicit =
-        is_adding && !w->setup.may_fork && !cursor_is_none(p->began) && dice_luck(&p->dice, 30);
+    bool is_explicit = is_adding && p->is_exact && !cursor_is_none(p->began);
     if (is_explicit) {
         m.start = START_CURSOR;
         m.at = p->began;
@@ -394,8 +410,9 @@ bool page_is_done(const struct browser *p)
     return p->state == PAGE_ON && p->is_open && !p->asking && p->wants == p->has && !p->text.len;
 }
 
+/* What is late and of two logs is owed by nobody. */
 void page_drain(struct browser *p)
 {
-    if (p->is_made && !p->is_poll)
+    if (p->is_made && !p->is_poll && !(p->has_late && p->has_forked))
         note(p, (struct fact){.what = FACT_DRAINED});
 }

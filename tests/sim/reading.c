@@ -74,6 +74,7 @@ static void on_connected(struct browser *p, Str data)
     Str client = text_of(whole, "clientId");
     snprintf(p->client, sizeof p->client, "%.*s", FMT(client));
     p->is_open = true;
+    p->connected_at = p->world->mono;
     p->began = cursor_of(p, text_of(whole, "cursor"));
     note(p,
          (struct fact){.what = FACT_OPEN, .id = p->began, .resumed = is_resumed, .client = client});

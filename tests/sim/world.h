@@ -83,9 +83,10 @@ struct browser {
     struct workside *worker;
     struct stream *stream; /* NULL: it ended */
     uint32_t conn;
-    Msec back_at, full_until, answer_at;
+    Msec back_at, full_until, answer_at, connected_at;
     struct buf text; /* not read yet */
     bool is_full, is_open, is_ended, is_refused, has_more;
+    bool has_late;   /* channels that begin below its position */
     bool has_forked; /* this connection was told that the log is another one */
     char client[24]; /* as `connected` said */
     Cursor began, last;
