@@ -186,7 +186,8 @@ static bool had(const struct reader *d, uint32_t channel, uint64_t invoked)
 static bool is_late(const struct reader *d, uint32_t channel, Position at)
 {
     for (size_t i = 0; i < d->want_count; i++)
-        if (d->wants[i].is_late && d->wants[i].from < at && has(d, &d->wants[i], channel))
+        if (d->wants[i].is_late && (!at || d->wants[i].from < at) &&
+            has(d, &d->wants[i], channel)) /* 0: never seen with an id */
             return true;
     return false;
 }
