@@ -52,6 +52,7 @@ struct hub {
     uint64_t prunes_rows, prunes_cut;
     bool is_noting;
     Msec retry_prunes; /* the log could not be written: not before */
+    Msec next_probe;   /* while it is not writable */
     uint64_t noted;    /* events since the last note */
     bool is_writable, is_stopping, has_noted_last;
     uint64_t fan_outs;

@@ -77,6 +77,7 @@ static bool fill(struct writer *w, struct op_list *batch)
     uint64_t keys = w->ledger.keys;
     if (!w->is_started)
         start_write(&w->db, w->lineage);
+    w->is_started = true;
     for (struct op *op = batch->first; op && db_is_ok(&w->db); op = op->next)
         apply(w, op);
     uint64_t added = w->ledger.keys > keys ? w->ledger.keys - keys : 0;
@@ -120,11 +121,11 @@ static void transact(struct writer *w, struct op_list *batch)
 {
     static const struct fault none = {0};
     struct ledger before = w->ledger;
+    bool was_started = w->is_started;
     uint64_t first_prune = retained_next(&w->retained);
     retained_known(&w->retained, atomic_load(&w->prunes_known));
     bool filled = fill(w, batch);
     if (filled && db_do(&w->db, QUERY_COMMIT)) {
-        w->is_started = true;
         for (struct op *op = batch->first; op; op = op->next)
             op->why = none;
         return;
@@ -133,6 +134,7 @@ static void transact(struct writer *w, struct op_list *batch)
     judge(w, filled, &why);
     db_rollback(&w->db);
     w->ledger = before;
+    w->is_started = was_started;
     retained_undo(&w->retained, first_prune, count_prunes(batch));
     answer_all(batch, &why);
     if (why.code == REFUSE_DISK_FULL)

@@ -2,6 +2,7 @@
 
 #include "engine.h"
 #include "fanout.h"
+#include "retention.h"
 #include "tool.h"
 
 static void answer_link(struct hub *h, const struct publish *p);
@@ -72,13 +73,6 @@ static void note_failure(struct hub *h, struct publish *p)
         p->why = p->a.op.why;
 }
 
-/* What is to be taken away makes room for more: not after publishes have filled the disk again. */
-static void note_recovery(struct hub *h)
-{
-    h->is_writable = true;
-    h->retry_prunes = 0;
-}
-
 static bool was_written(const struct append_send *s)
 {
     return s->code == 0 && !s->again;
@@ -134,7 +128,7 @@ static void on_done(struct hub *h, struct op *op)
         for (size_t i = 0; i < p->a.send_count; i++)
             fan_out_send(h, p, i);
         if (!h->is_writable && p->a.event_count > 0)
-            note_recovery(h);
+            retention_recovered(h);
     }
     publish_let_go(h, p);
     if (p->is_tool)

@@ -175,11 +175,30 @@ static void on_noted(struct hub *h, struct op *op)
     struct note *n = (struct note *)(void *)op;
     h->is_noting = false;
     if (op->why.code) {
-        log_warn("note", kz("why", op->why.text));
+        if (h->is_writable)
+            log_warn("note", kz("why", op->why.text));
         channels_not_noted(&h->channels);
+    } else if (!h->is_writable) {
+        retention_recovered(h);
     }
     free(n->channels);
     free(n);
+}
+
+/* What is to be taken away makes room for more: not after publishes have filled the disk again. */
+void retention_recovered(struct hub *h)
+{
+    h->is_writable = true;
+    h->retry_prunes = 0;
+}
+
+/* Nobody may publish to a hub that says it cannot: so it tries by itself. */
+static void probe(struct hub *h)
+{
+    if (h->is_writable || h->is_noting || h->now.mono < h->next_probe)
+        return;
+    h->next_probe = h->now.mono + BEAT_MS;
+    retention_note(h);
 }
 
 void retention_note(struct hub *h)
@@ -229,4 +248,5 @@ void retention_turn(struct hub *h)
     }
     if (h->noted >= NOTE_EVENTS && !h->is_noting)
         retention_note(h);
+    probe(h);
 }

@@ -14,6 +14,8 @@ void retention_turn(struct hub *h);
 void retention_hurry(struct hub *h);
 /* Nothing is due and nothing under way. */
 bool retention_is_idle(const struct hub *h);
+/* The log takes writes again. */
+void retention_recovered(struct hub *h);
 /* Notes everything counted, whether or not it is time. */
 void retention_note(struct hub *h);
 

@@ -165,6 +165,26 @@ static void a_backup_opens_and_checks_out(void **state)
     expect(b, "admin", "{\"ok\":true,\"report\":[\"ok\"]}");
 }
 
+static void a_stop_waits_for_no_check_and_no_backup(void **state)
+{
+    struct bench *b = *state;
+    char question[200];
+    tool(b, "t", "a", "", "x", NULL);
+    settle(b);
+    const char *said = heard(b, "t");
+    assert_true(str_starts(str_of(said), STR("ok")));
+    snprintf(question, sizeof question, "{\"do\":\"backup\",\"path\":\"%s/copy.db\"}", b->folder);
+    admin(b, "{\"do\":\"check\"}");
+    admin(b, question);
+    hub_turn(b->hub, b->now); /* both are under way, and neither is back */
+    hub_stop(b->hub, b->now);
+    assert_int_equal(b->hub->ops, 0);
+    said = heard(b, "admin");
+    assert_non_null(strstr(said, "\"code\":\"stopping\""));
+    assert_null(strstr(said, "\"ok\":true"));
+    assert_true(hub_is_stopped(b->hub));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +196,7 @@ int main(void)
         BENCH(the_log_is_paged_both_ways),
         BENCH(every_worker_is_asked_for_its_streams),
         BENCH(a_backup_opens_and_checks_out),
+        BENCH(a_stop_waits_for_no_check_and_no_backup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
