@@ -12,7 +12,7 @@ void cable_tick(struct cable *c, Msec now);
  * True: there is more. */
 bool cable_drain(struct cable *c, Msec now);
 /* For a successor, once it was given everything: says HELLO and waits for WELCOME, but not for
- * long: the hub may be away. Takes in nothing that comes after it. */
+ * long: the hub may have gone. Takes in nothing that comes after it. */
 void cable_greet(struct cable *c);
 void cable_close(struct cable *c);
 

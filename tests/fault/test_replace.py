@@ -152,6 +152,15 @@ class Run:
         self.hubs += 1
         self.resumed = max(self.resumed, self.wait_for_more(moment) - moment)
 
+    def both(self, hub, worker):
+        """The worker is replaced while there is no hub."""
+        moment = now()
+        hub.kill()
+        hub.start(wait=False)
+        self.hubs += 1
+        self.renew(worker)
+        self.resumed = max(self.resumed, self.wait_for_more(moment) - moment)
+
     def finish(self):
         count = self.publisher.stop()
         seen = self.crowd.ask("expect %d %d %d" % (count, 20 * PATIENCE, 120 * PATIENCE))
@@ -181,7 +190,10 @@ def room_for(streams):
 def test_workers_and_hubs_come_and_go(hub, worker, site, streams, rounds, capsys):
     room_for(streams)
     run = Run(site, streams)
-    for _ in range(rounds):
+    for n in range(rounds):
+        if n % 3 == 2:
+            run.both(hub, worker)
+            continue
         run.renew(worker)
         run.kill(hub)
     line = run.finish()
