@@ -101,18 +101,16 @@ static bool say(struct take *t, enum image_word word, struct fault *why)
 
 static bool on_word(struct take *t, struct baton *b, struct fault *why)
 {
-    switch ((int)b->word) {
-    case IMAGE_WORKER:
-        return !t->worker->conns && restore_worker(t, b, why) && say(t, IMAGE_TAKEN, why);
-    case IMAGE_BATCH:
-        return t->worker->conns && restore_batch(t->worker, b, why) && say(t, IMAGE_TAKEN, why);
-    case IMAGE_ALL:
-        return t->worker->conns != NULL;
-    case IMAGE_REFUSED:
+    bool has_begun = t->worker->conns != NULL;
+    if (b->word == IMAGE_WORKER && !has_begun)
+        return restore_worker(t, b, why) && say(t, IMAGE_TAKEN, why);
+    if (b->word == IMAGE_BATCH && has_begun)
+        return restore_batch(t->worker, b, why) && say(t, IMAGE_TAKEN, why);
+    if (b->word == IMAGE_ALL && has_begun)
+        return true;
+    if (b->word == IMAGE_REFUSED)
         return fail(why, REFUSE_INTERNAL, "the old one refused: %.*s", FMT(buf_str(&b->body)));
-    default:
-        return fail(why, REFUSE_INTERNAL, "word %d has no place here", b->word);
-    }
+    return fail(why, REFUSE_INTERNAL, "word %d has no place here", b->word);
 }
 
 static bool say_hello(struct take *t, struct fault *why)
@@ -169,7 +167,9 @@ bool take_over(struct worker *w, struct fault *why)
     struct baton b;
     if (!say(t, IMAGE_READY, why) || !baton_receive(t->fd, clock_mono() + PATIENCE, &b, why))
         return false;
-    bool ok = b.word == IMAGE_YOURS || on_word(t, &b, why);
+    bool ok = b.word == IMAGE_YOURS ||
+              fail(why, REFUSE_INTERNAL, "the old one says word %d instead: %.*s", b.word,
+                   FMT(buf_str(&b.body)));
     baton_fini(&b);
     if (!ok)
         return false;

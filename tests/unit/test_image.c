@@ -3,6 +3,7 @@
 
 #include "image.h"
 #include "link.h"
+#include "scan.h"
 
 static struct portrait draw(const struct browser *b, Msec now)
 {
@@ -273,6 +274,63 @@ static void a_hole_in_an_image_is_none(void **state)
     buf_fini(&p.poll);
 }
 
+static void put_records(struct buf *out)
+{
+    static const char begin[8] = {0, ROLE_RESPONDER, KEEP_CONN};
+    struct buf params;
+    buf_init(&params, 1000);
+    pair_put(&params, STR("REQUEST_METHOD"), STR("POST"));
+    pair_put(&params, STR("CONTENT_LENGTH"), STR("10"));
+    record_put(out, RECORD_BEGIN, 1, str_make(begin, sizeof begin));
+    record_put(out, RECORD_PARAMS, 1, buf_str(&params));
+    record_put(out, RECORD_PARAMS, 1, STR_NONE);
+    record_put(out, RECORD_STDIN, 1, STR("01234"));
+    record_put(out, RECORD_STDIN, 1, STR("56789"));
+    record_put(out, RECORD_STDIN, 1, STR_NONE);
+    buf_fini(&params);
+}
+
+static void move_scan(struct scan *s, const struct scan_limits *limits)
+{
+    struct image_outlet m = {.kind = IMAGE_CONN, .fds = 1};
+    struct buf bytes;
+    struct scan moved;
+    buf_init(&bytes, SIZE_MAX / 2);
+    scan_put_image(s, &m);
+    assert_true(image_outlet_pack(&bytes, &m));
+    assert_true(image_outlet_unpack(buf_str(&bytes), &m));
+    scan_restore(&moved, &m, limits);
+    scan_fini(s);
+    *s = moved;
+    buf_fini(&bytes);
+}
+
+/* Wherever it is cut, the next one reads on as if nothing had been. */
+static void half_a_request_is_read_on(void **state)
+{
+    static const struct scan_limits limits = {.max_body = 100, .max_connections = 10};
+    struct buf records, reply;
+    struct fault why;
+    (void)state;
+    buf_init(&records, 1000);
+    buf_init(&reply, 1000);
+    put_records(&records);
+    for (size_t cut = 0; cut < records.len; cut++) {
+        struct scan s;
+        Str first = str_make(records.p, cut), rest = str_skip(buf_str(&records), cut);
+        scan_init(&s, &limits);
+        assert_int_equal(scan_feed(&s, &first, &reply, &why), SCAN_MORE);
+        move_scan(&s, &limits);
+        assert_int_equal(scan_feed(&s, &rest, &reply, &why), SCAN_REQUEST);
+        assert_true(str_eq(buf_str(&s.body), STR("0123456789")));
+        assert_true(s.keep && s.params.len > 0 && !rest.len);
+        scan_fini(&s);
+    }
+    assert_int_equal(reply.len, 0);
+    buf_fini(&records);
+    buf_fini(&reply);
+}
+
 static void a_head_says_version_and_word(void **state)
 {
     (void)state;
@@ -305,6 +363,7 @@ int main(void)
         DESK(a_client_that_went_is_remembered_by_the_next),
         DESK(the_epochs_that_were_are_remembered),
         DESK(a_hole_in_an_image_is_none),
+        cmocka_unit_test(half_a_request_is_read_on),
         cmocka_unit_test(a_head_says_version_and_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
