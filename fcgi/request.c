@@ -67,9 +67,9 @@ static bool fill_memory(int fd, Str params)
     struct buf records;
     buf_init(&records, PARAMS_MAX + 8 * RECORD_HEADER);
     put_records(&records, params);
-    bool ok = !records.full && ftruncate(fd, 0) == 0 &&
-              pwrite(fd, records.p, records.len, 0) == (ssize_t)records.len &&
-              lseek(fd, 0, SEEK_SET) == 0;
+    /* Cut after writing, not before: its pages stay. */
+    bool ok = !records.full && pwrite(fd, records.p, records.len, 0) == (ssize_t)records.len &&
+              ftruncate(fd, (off_t)records.len) == 0 && lseek(fd, 0, SEEK_SET) == 0;
     buf_fini(&records);
     return ok;
 }
