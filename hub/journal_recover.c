@@ -220,18 +220,33 @@ static bool build_from(struct recovery *r, const char *source, struct fault *why
 
 /* ---- files ---- */
 
-/* A page that was cut off has to be gone as a whole, else its rest is read as zeros: that takes a
- * copy, since the old file is kept as it is. */
+/* All journals begin alike: the first page of a new one says where the tables are. */
+static bool lend_head(struct recovery *r, const char *copy, struct fault *why)
+{
+    struct db fresh;
+    if (!db_open(&fresh, r->part, DB_WRITES, why))
+        return false;
+    bool good = (db_build(&fresh) || db_fault(&fresh, why)) && schema_make(&fresh, why);
+    db_close(&fresh);
+    good = good && file_lend_head(r->part, copy, why);
+    unlink(r->part);
+    return good;
+}
+
+/* What has to be changed to be readable is a copy, since the old file is kept as it is: a page that
+ * was cut off has to be gone as a whole, else its rest is read as zeros; and without its first page
+ * nothing is found. */
 static bool build(struct recovery *r, struct fault *why)
 {
     char copy[512], log[512], copy_log[512];
-    if (!whole_is_cut(r->path))
+    bool has_head = whole_has_head(r->path);
+    if ((has_head || !whole_was_ours(r->path)) && !whole_is_cut(r->path))
         return build_from(r, r->out->aside, why);
-    suffixed(copy, r->path, ".cut");
+    suffixed(copy, r->path, ".mended");
     suffixed(copy_log, copy, "-wal");
-    bool good = file_copy_pages(r->path, copy, why) &&
-                (link(suffixed(log, r->path, "-wal"), copy_log) == 0 || errno == ENOENT ||
-                 file_fault(copy_log, why)) &&
+    suffixed(log, r->path, "-wal");
+    bool good = file_copy_pages(r->path, copy, why) && (has_head || lend_head(r, copy, why)) &&
+                (link(log, copy_log) == 0 || errno == ENOENT || file_fault(copy_log, why)) &&
                 build_from(r, copy, why);
     unlink(copy);
     unlink(copy_log);

@@ -41,11 +41,24 @@ static ssize_t peek(const char *path, off_t at, unsigned char *out, size_t n)
     return got;
 }
 
+static bool has(const char *path, off_t at, const char *bytes, size_t n)
+{
+    unsigned char found[16];
+    return peek(path, at, found, n) == (ssize_t)n && memcmp(found, bytes, n) == 0;
+}
+
+/* A page that begins as one of a table, or of an index. */
+static bool is_node(const char *path, off_t page, unsigned char inner, unsigned char leaf)
+{
+    unsigned char kind;
+    return peek(path, page * PAGE, &kind, 1) == 1 && (kind == inner || kind == leaf);
+}
+
 bool whole_was_ours(const char *path)
 {
-    unsigned char word[4];
-    peek(path, APPLICATION_AT, word, sizeof word);
-    return memcmp(word, "Belf", sizeof word) == 0;
+    enum { TABLE = 5, TABLE_LEAF = 13, INDEX = 2, INDEX_LEAF = 10 };
+    return has(path, APPLICATION_AT, "Belf", 4) ||
+           (is_node(path, 1, TABLE, TABLE_LEAF) && is_node(path, 2, INDEX, INDEX_LEAF));
 }
 
 bool whole_is_pending(const char *path)
@@ -66,11 +79,19 @@ static bool is_in_log(const char *log, uint64_t page)
     return found;
 }
 
+bool whole_has_head(const char *path)
+{
+    char log[512];
+    return is_in_log(beside(log, path, "-wal"), 1) ||
+           (has(path, 0, "SQLite format 3", 16) && has(path, APPLICATION_AT, "Belf", 4));
+}
+
 bool whole_is_cut(const char *path)
 {
     char log[512];
     off_t size = size_of(path);
-    return size % PAGE && !is_in_log(beside(log, path, "-wal"), (uint64_t)size / PAGE + 1);
+    return size % PAGE && (whole_has_head(path) || whole_was_ours(path)) &&
+           !is_in_log(beside(log, path, "-wal"), (uint64_t)size / PAGE + 1);
 }
 
 /* The write-ahead log of another file: SQLite would mix them up. */
