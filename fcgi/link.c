@@ -35,6 +35,8 @@ struct link {
     bool is_leaving;
     bool is_moved;         /* clients and subscriptions are another link's */
     struct fault rejected; /* code 0: it is not */
+    uint64_t greeting;     /* HELLOs that were said */
+    uint64_t greeting_due; /* on this connection only from this one on */
     bool has_added;        /* channels by ADD, since HELLO was said */
     uint64_t seq;          /* of the last message on this link */
     uint64_t said;         /* messages of ours, ever */
@@ -99,6 +101,7 @@ static bool say_hello_piece(struct link *l, Str *channels, Str *clients)
 {
     struct msg_hello m = {.boot = l->boot, .name = str_of(l->name), .at = roster_at(l->roster)};
     struct buf body, past;
+    m.greeting = l->greeting;
     buf_init(&body, LIST_MAX);
     buf_init(&past, LIST_PIECE);
     roster_put_past(l->roster, &past);
@@ -116,6 +119,7 @@ static void say_hello(struct link *l)
     struct buf channels, clients;
     buf_init(&channels, LIST_MAX);
     buf_init(&clients, LIST_MAX);
+    l->greeting++;
     if (!l->is_moved) {
         roster_put_channels(l->roster, &channels);
         roster_put_clients(l->roster, &clients, l->now);
@@ -231,6 +235,7 @@ void link_tell(struct link *l, enum verb verb, struct buf *body)
 void link_on_connected(struct link *l, Msec now)
 {
     l->now = now;
+    l->greeting_due = l->greeting + 1;
     say_hello(l);
 }
 
@@ -265,6 +270,8 @@ static bool on_welcome(struct link *l, Str body)
     struct msg_welcome m;
     if (!msg_welcome_unpack(body, &m))
         return false;
+    if (m.greeting && m.greeting < l->greeting_due)
+        return true; /* of a hub that is no more: it came before the connection broke */
     bool is_new = l->state != STATE_UP;
     l->state = STATE_UP;
     l->is_stopping = false;
@@ -409,6 +416,8 @@ static bool on_answer(struct link *l, enum verb verb, Str body)
         link_requests_answer(&l->requests, r, body);
     if (verb == VERB_ROWS)
         use_credit(l, body.len);
+    if (roster_has_hole(l->roster))
+        say_hello_again(l, "a channel that was left is opened");
     return true;
 }
 

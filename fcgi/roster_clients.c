@@ -57,10 +57,25 @@ void roster_put_clients(const struct roster *r, struct buf *list, Msec now)
     roster_put_gone(r, list, now);
 }
 
-/* How many channels it will be on; one that it has already costs nothing. */
+/* How many of its channels it has without asking. */
+static size_t count_carried(const struct stream *s)
+{
+    size_t count = 0;
+    Str names = s->rights.for_all;
+    for (Str name; str_cut(&names, ',', &name);)
+        count += stream_find_part(s, str_trim(name)) != NULL;
+    if (s->user.len) {
+        char own[CHANNEL_MAX];
+        int n = snprintf(own, sizeof own, "user:%.*s", FMT(s->user));
+        count += stream_find_part(s, str_make(own, (size_t)n)) != NULL;
+    }
+    return count;
+}
+
+/* How many channels it will have asked for; one that it has already costs nothing. */
 static size_t count_after(const struct stream *s, Str names)
 {
-    size_t count = s->part_count;
+    size_t count = s->part_count - count_carried(s);
     for (Str name; list_next(&names, &name);)
         count += !stream_find_part(s, name);
     return count;
@@ -71,7 +86,7 @@ static bool may_change(const struct stream *s, const struct msg_add *m, struct f
 {
     const struct options *o = s->roster->options;
     size_t count = count_after(s, m->add);
-    if (count > s->part_count && count > o->max_channels_stream)
+    if (count > s->part_count - count_carried(s) && count > o->max_channels_stream)
         return fail(why, REFUSE_LIMIT, "channel: %zu on one stream, max_channels_stream is %llu",
                     count, (unsigned long long)o->max_channels_stream);
     Str names = m->add;
@@ -97,14 +112,11 @@ static bool may_change_all(const struct page *p, const struct msg_add *m, struct
     return true;
 }
 
-/* A LEAVE of ours that crossed this on its way took the hub's subscription away again. */
-static void notice_crossing(struct roster *r, Str names)
+void roster_notice_crossing(struct roster *r, Str name)
 {
-    for (Str name; list_next(&names, &name);) {
-        const struct subscription *sub = subscription_find(&r->subs, name);
-        if (sub && sub->is_left)
-            r->has_hole = true;
-    }
+    const struct subscription *sub = subscription_find(&r->subs, name);
+    if (sub && sub->is_left)
+        r->has_hole = true;
 }
 
 void roster_on_add(struct roster *r, const struct msg_add *m, struct msg_added *answer,
@@ -119,7 +131,9 @@ void roster_on_add(struct roster *r, const struct msg_add *m, struct msg_added *
         answer->detail = buf_str(channels);
         return;
     }
-    notice_crossing(r, m->add);
+    Str names = m->add;
+    for (Str name; list_next(&names, &name);)
+        roster_notice_crossing(r, name);
     struct list *node, *safe;
     LIST_EACH(node, safe, &p->streams)
     {

@@ -100,7 +100,8 @@ static void welcome(struct hub *h, struct peer *p, const struct msg_hello *m)
                                                   .head = hub_cursor(h, h->through),
                                                   .from = hub_cursor(h, from),
                                                   .reason = (uint8_t)reason,
-                                                  .oldest = hub_cursor(h, 0)});
+                                                  .oldest = hub_cursor(h, 0),
+                                                  .greeting = m->greeting});
     p->is_welcome = true;
     peer_send(h, p, VERB_WELCOME, &body);
     hub_count(h, COUNT_HELLOS);
