@@ -217,8 +217,11 @@ static struct visit *begin(struct conn *c, struct request *r)
 static void refuse(struct conn *c, const struct fault *why)
 {
     struct buf nothing;
+    Str params = buf_str(&c->scan.params);
     buf_init(&nothing, 0);
-    visit_refuse(begin(c, request_of_environment(STR_NONE, &nothing)), why);
+    struct request *r = params.len ? request_parse(c->all->parser, params, &nothing) : NULL;
+    scan_drop(&c->scan);
+    visit_refuse(begin(c, r ? r : request_of_environment(STR_NONE, &nothing)), why);
 }
 
 static void on_request(struct conn *c)

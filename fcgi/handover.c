@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 enum { CALLS_MAX = 64, PASSED_MAX = 4, PIECE = 64 * 1024, PATH_BYTES = 4096, PATIENCE_S = 5 };
+#define CROWDED ((Msec)500) /* what a call may take where others wait for its place */
 static const char magic[4] = "BLF1";
 
 /* One CGI program while it says what it wants. */
@@ -296,10 +297,12 @@ struct handover *handover_new(struct worker *w, int fd, struct fault *why)
 void handover_tick(struct handover *h, Msec now)
 {
     struct list *node, *safe;
+    Msec patience = h->worker->options->head_timeout;
+    Msec hurry = h->count >= CALLS_MAX && patience > CROWDED ? patience - CROWDED : 0;
     LIST_EACH(node, safe, &h->open)
     {
         struct call *c = CONTAINER_OF(node, struct call, node);
-        if (c->deadline <= now)
+        if (c->deadline <= now + hurry)
             doom(c);
     }
     if (h->is_resting && !h->is_stopped && h->count < CALLS_MAX)

@@ -85,6 +85,8 @@ struct link_request *link_requests_add(struct link_requests *q, enum verb verb, 
     }
     if (q->publishes > PUBLISHES_MAX || q->publish_bytes > PUBLISH_BYTES_MAX)
         fail_with(q, r, REFUSE_OVERLOAD);
+    else if (is_hasty(r) && q->waiting > q->options->max_waiting)
+        fail_with(q, r, REFUSE_HUB_AWAY);
     return r;
 }
 
@@ -158,16 +160,11 @@ static int outcome(const struct link_requests *q, const struct link_request *r, 
 
 void link_requests_expire(struct link_requests *q, Msec now)
 {
-    size_t excess = q->waiting > q->options->max_waiting ? q->waiting - q->options->max_waiting : 0;
     struct list *node, *safe;
     LIST_EACH(node, safe, &q->all)
     {
         struct link_request *r = CONTAINER_OF(node, struct link_request, node);
         int code = outcome(q, r, now);
-        if (!code && excess && is_hasty(r) && !r->was_sent) {
-            code = REFUSE_HUB_AWAY;
-            excess--;
-        }
         if (code)
             fail_with(q, r, code);
     }

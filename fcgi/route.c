@@ -210,8 +210,6 @@ void route(struct visit *v)
     const struct route *r = NULL;
     Str query = STR_NONE;
     Str method = request_var(v->request, "REQUEST_METHOD");
-    v->cors =
-        cors_judge(str_of(v->worker->options->origins), request_var(v->request, "HTTP_ORIGIN"));
     v->is_head = str_eq(method, STR("HEAD"));
     if (!find(v, &query, &r, &why) || !r)
         visit_refuse(v, &why);

@@ -55,7 +55,10 @@ static bool start_record(struct scan *s)
 
 void scan_refuse(struct scan *s)
 {
-    scan_drop(s);
+    if (s->phase == SCAN_BODY)
+        buf_fini(&s->body);
+    else
+        scan_drop(s);
     s->phase = SCAN_SERVED;
     s->is_refused = true;
 }

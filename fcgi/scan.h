@@ -54,7 +54,8 @@ void scan_fini(struct scan *s);
 enum scan_event scan_feed(struct scan *s, Str *bytes, struct buf *reply, struct fault *why);
 /* Frees what was gathered: it was taken over, or nobody wants it. */
 void scan_drop(struct scan *s);
-/* The request is refused before it is whole: what still comes of it is let go. */
+/* The request is refused before it is whole: what still comes of it is let go. A whole head stays
+ * in `params`, until scan_drop: the answer depends on who asked. */
 void scan_refuse(struct scan *s);
 /* The request is answered: ready for the next one on this connection. */
 void scan_next(struct scan *s);

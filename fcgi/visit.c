@@ -38,6 +38,7 @@ struct visit *visit_new(struct worker *w, struct request *r, struct outlet *o)
     v->worker = w;
     v->request = r;
     v->outlet = o;
+    v->cors = cors_judge(str_of(w->options->origins), request_var(r, "HTTP_ORIGIN"));
     buf_init(&v->name, 1024);
     o->owner_ops = &owner_ops;
     o->owner = v;

@@ -15,7 +15,7 @@ enum {
     STOP_MS = 10000,  /* how long a stop waits for the journal */
     STUCK_MS = 30000, /* publishes that wait so long: the journal does not get on */
     ANSWERS = 65536,  /* that wait for one publisher who does not read them */
-    WAITING = 1000,   /* messages of the other sockets */
+    WAITING = 1000,   /* messages of the other sockets; and publishes of one that are unread */
     BODIES = 4,       /* ZeroMQ's own limit, in max_body */
 };
 
@@ -24,13 +24,13 @@ enum place { LINKS, PUBLISH, INTAKE, TAP, ADMIN, PLACES };
 static const struct {
     const char *name, *file;
     enum socket_kind kind;
-    int high_water;
+    int high_water, inwards;
 } places[PLACES] = {
-    [LINKS] = {"hub", "hub.ipc", SOCKET_ROUTER, 0},
-    [PUBLISH] = {"publish", "publish.ipc", SOCKET_ROUTER, ANSWERS},
-    [INTAKE] = {"intake", "intake.ipc", SOCKET_PULL, WAITING},
-    [TAP] = {"tap", "tap.ipc", SOCKET_XPUB, WAITING},
-    [ADMIN] = {"admin", "admin.ipc", SOCKET_ROUTER, WAITING},
+    [LINKS] = {"hub", "hub.ipc", SOCKET_ROUTER, 0, 0},
+    [PUBLISH] = {"publish", "publish.ipc", SOCKET_ROUTER, ANSWERS, WAITING},
+    [INTAKE] = {"intake", "intake.ipc", SOCKET_PULL, WAITING, 0},
+    [TAP] = {"tap", "tap.ipc", SOCKET_XPUB, WAITING, 0},
+    [ADMIN] = {"admin", "admin.ipc", SOCKET_ROUTER, WAITING, 0},
 };
 
 struct door {
@@ -108,7 +108,9 @@ static bool find_group(const char *name, int *group, struct fault *why)
 static bool open_place(struct door *d, enum place i, int group, struct fault *why)
 {
     char endpoint[512];
-    struct socket_limits limits = {places[i].high_water, (int64_t)(d->o->max_body * BODIES), 0};
+    struct socket_limits limits = {.high_water = places[i].high_water,
+                                   .inwards = places[i].inwards,
+                                   .max_message = (int64_t)(d->o->max_body * BODIES)};
     if ((size_t)snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", d->o->run, places[i].file) >=
         sizeof endpoint)
         return fail(why, REFUSE_CONFIG, "run: too long");

@@ -63,7 +63,7 @@ static bool set_options(struct socket *s, struct socket_limits limits)
 {
     bool ok =
         set_int(s->zmq, ZMQ_SNDHWM, limits.high_water) &&
-        set_int(s->zmq, ZMQ_RCVHWM, limits.high_water) &&
+        set_int(s->zmq, ZMQ_RCVHWM, limits.inwards ? limits.inwards : limits.high_water) &&
         set_int(s->zmq, ZMQ_LINGER, limits.linger_ms) &&
         set_int(s->zmq, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
         zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &limits.max_message, sizeof limits.max_message) == 0;

@@ -26,6 +26,7 @@ struct socket_limits {
     int high_water;      /* messages each way; 0: no limit (the link has credit instead) */
     int64_t max_message; /* bytes; a peer that sends more is cut off; -1: no limit */
     int linger_ms;       /* how long close may wait for what is queued; 0 for daemons */
+    int inwards;         /* of high_water, what comes; 0: as many */
 };
 
 /* ROUTERs are MANDATORY. Nothing is queued for a peer that is not there: PUSHes are IMMEDIATE, and

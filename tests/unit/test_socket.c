@@ -20,7 +20,7 @@ enum { PATIENCE_MS = 10000 };
 static char folder[] = "/tmp/belfry-socket-XXXXXX";
 static char endpoint[64];
 static struct socket_context *context;
-static const struct socket_limits unlimited = {0, 1000000, 0};
+static const struct socket_limits unlimited = {.max_message = 1000000};
 
 static struct socket *opened(enum socket_kind kind)
 {
@@ -209,7 +209,8 @@ static void a_message_too_large_cuts_its_sender_off(void **state)
 {
     (void)state;
     struct fault why = {0};
-    struct socket *hub = socket_open(context, SOCKET_PULL, (struct socket_limits){0, 100, 0}, &why);
+    struct socket *hub =
+        socket_open(context, SOCKET_PULL, (struct socket_limits){.max_message = 100}, &why);
     assert_true(hub && socket_bind(hub, endpoint, -1, NULL));
     struct socket *bad = opened(SOCKET_PUSH), *good = connected(SOCKET_PUSH);
     assert_true(socket_watch(bad, NULL) && socket_connect(bad, endpoint, NULL));
