@@ -97,9 +97,10 @@ static Str cut_list(Str *rest, size_t most, bool at_least_one)
     return str_make(start.p, start.len - rest->len);
 }
 
-static bool say_hello_piece(struct link *l, Str *channels, Str *clients)
+static bool say_hello_piece(struct link *l, Str *channels, Str *clients, bool goes_on)
 {
     struct msg_hello m = {.boot = l->boot, .name = str_of(l->name), .at = roster_at(l->roster)};
+    m.goes_on = goes_on;
     struct buf body, past;
     m.greeting = l->greeting;
     buf_init(&body, LIST_MAX);
@@ -125,10 +126,9 @@ static void say_hello(struct link *l)
         roster_put_clients(l->roster, &clients, l->now);
     }
     Str channels_left = buf_str(&channels), clients_left = buf_str(&clients);
-    bool ok;
-    do
-        ok = say_hello_piece(l, &channels_left, &clients_left);
-    while (ok && (channels_left.len || clients_left.len));
+    bool ok = say_hello_piece(l, &channels_left, &clients_left, false);
+    while (ok && (channels_left.len || clients_left.len))
+        ok = say_hello_piece(l, &channels_left, &clients_left, true);
     l->state = ok ? STATE_GREETING : STATE_AWAY;
     l->greeted = l->now;
     l->has_added = false;
@@ -416,7 +416,7 @@ static bool on_answer(struct link *l, enum verb verb, Str body)
         link_requests_answer(&l->requests, r, body);
     if (verb == VERB_ROWS)
         use_credit(l, body.len);
-    if (roster_has_hole(l->roster))
+    if (l->state == STATE_UP && roster_has_hole(l->roster))
         say_hello_again(l, "a channel that was left is opened");
     return true;
 }

@@ -130,7 +130,8 @@ static enum bye why_refused(int code)
     return BYE_LIMIT;
 }
 
-/* The link is on all of them, and on those that the hub remembered. */
+/* The link is on all of them, and on those that the hub remembered. Where the roster is further
+ * than the join already, what lies between is not taken from the link any more. */
 static void join_parts(struct stream *s, const struct msg_opened *m)
 {
     Str list = m->channels;
@@ -147,7 +148,7 @@ static void join_parts(struct stream *s, const struct msg_opened *m)
         part->is_added |= p.added;
     }
     for (size_t i = 0; i < s->part_count; i++)
-        subscription_join(s->parts[i].sub, m->join);
+        subscription_join(s->parts[i].sub, s->roster->at);
 }
 
 static void tell_close(struct roster *r, Str client, bool poll)

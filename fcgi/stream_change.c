@@ -37,7 +37,7 @@ static void add_parts(struct stream *s, const struct msg_add *m, Cursor begin)
         if (stream_find_part(s, name))
             continue; /* it goes on where it is */
         struct part *part = stream_add_part(s, name);
-        subscription_join(part->sub, m->join);
+        subscription_join(part->sub, s->roster->at); /* at the join, or further */
         part->from = begin.at;
         part->is_added = true;
         part->is_late = is_late;
