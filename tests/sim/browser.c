@@ -292,6 +292,8 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
             p->from[i] = m.at;
             p->told_from |= 1u << i;
             bool is_late = post->is_late || may_be_late(p);
+            is_late |= (p->late_before & 1u << i) != 0;
+            p->late_before |= is_late ? 1u << i : 0;
             p->has_late |= is_late;
             note(p, (struct fact){.what = FACT_JOINED,
                                   .channel = str_of(room_names[i]),

@@ -187,7 +187,8 @@ static Cursor began_before(struct browser *p, const Json *events, Cursor end, co
     }
     if (json_is_object(gap)) {
         Cursor oldest = cursor_of(p, text_of(gap, "oldest"));
-        c = oldest.at < c.at ? oldest : c;
+        Position before = oldest.at ? oldest.at - 1 : 0; /* something up to there was owed */
+        c = before < c.at ? (Cursor){oldest.epoch, before} : c;
     }
     return c;
 }

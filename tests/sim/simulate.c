@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHRINK = 120 };
+enum { SHRINK = 40 };
 
 struct wanted {
     uint64_t first, count, steps, seconds, shrink;

@@ -96,11 +96,12 @@ struct browser {
     bool has_ids;        /* something with an id came since `connected` */
     unsigned wants, has; /* channels by POST: meant to have, and joined on this connection */
     Cursor from[ROOM_NAMES];
-    unsigned told_from;  /* for these `from` is known */
-    unsigned remembered; /* by the hub, as `connected` said */
-    bool has_cursor;     /* this connection began with one */
-    unsigned asking;     /* POSTs under way */
-    unsigned asked;      /* by POSTs of this connection: perhaps done, though nobody said so */
+    unsigned late_before; /* of these something came without an id, sometime */
+    unsigned told_from;   /* for these `from` is known */
+    unsigned remembered;  /* by the hub, as `connected` said */
+    bool has_cursor;      /* this connection began with one */
+    unsigned asking;      /* POSTs under way */
+    unsigned asked;       /* by POSTs of this connection: perhaps done, though nobody said so */
     Msec ask_at;
 };
 
