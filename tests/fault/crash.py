@@ -6,11 +6,13 @@ and prints what came of it; exit code 1: a promise was broken, 2: the loop could
 import argparse
 import collections
 import contextlib
+import glob
 import json
 import mmap
 import os
 import random
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -191,7 +193,9 @@ class Crashes:
         self.forget(self.load.program)
         self.load.program.process.stdin.close()
         if code:
-            raise Broken("seed %d\n%s" % (self.seed, log[-6000:]))
+            kept = os.path.join(TOOLS, "crash.history")
+            shutil.copy(self.load.out, kept)
+            raise Broken("seed %d, the history is %s\n%s" % (self.seed, kept, log[-6000:]))
 
     # The ways to die
 
@@ -210,9 +214,9 @@ class Crashes:
         self.begin(self.hub, point, k)
         program = self.hub.program
         if point == "backup" and program.alive:
-            path = os.path.join(self.world.dir, "backup-%d" % self.hits["backup"])
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+            path = os.path.join(self.world.dir, "backup")
+            for left in glob.glob(path + "*"):
+                os.unlink(left)
             command(self.world, "backup", path)
         elif point == "checkpoint" and program.alive:
             self.wait_goal(goal, program)
