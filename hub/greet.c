@@ -115,7 +115,17 @@ static void welcome(struct hub *h, struct peer *p, const struct msg_hello *m)
         peer_make_live(p);
 }
 
-void greet_on_hello(struct hub *h, Str id, Str body)
+/* One that came already, or before which one is missing: the worker begins again in a second. */
+static bool is_out_of_order(const struct peer *p, uint64_t seq, const struct msg_hello *m)
+{
+    if (!seq)
+        return false;
+    if (m->goes_on)
+        return !p || p->is_welcome || seq != p->said + 1;
+    return p && seq <= p->said;
+}
+
+void greet_on_hello(struct hub *h, Str id, uint64_t seq, Str body)
 {
     struct msg_hello m;
     if (!msg_hello_unpack(body, &m) || !list_is_whole(m.channels) || !list_is_whole(m.clients)) {
@@ -124,7 +134,9 @@ void greet_on_hello(struct hub *h, Str id, Str body)
         return;
     }
     struct peer *p = peer_by_id(h, id);
-    bool goes_on = p && !p->is_welcome && p->boot == m.boot;
+    if (is_out_of_order(p, seq, &m))
+        return;
+    bool goes_on = p && !p->is_welcome && p->boot == m.boot && (m.goes_on || !seq);
     if (!goes_on) {
         bool is_new = !p && !peer_by_boot(h, m.boot);
         if (is_new && h->peers.by_id.len >= h->o->max_links) {
@@ -135,6 +147,7 @@ void greet_on_hello(struct hub *h, Str id, Str body)
         p = peer_new(h, id, m.boot, m.name);
     }
     p->heard = h->now.mono;
+    p->said = seq;
     take_channels(h, p, m.channels);
     take_clients(h, p, &m);
     if (!m.more)

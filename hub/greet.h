@@ -7,6 +7,6 @@
 struct hub;
 
 /* From a peer that may be known or not. What it cannot take is answered with REJECT. */
-void greet_on_hello(struct hub *h, Str id, Str body);
+void greet_on_hello(struct hub *h, Str id, uint64_t seq, Str body);
 
 #endif

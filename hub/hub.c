@@ -199,17 +199,6 @@ static bool is_next(struct hub *h, struct peer *p, uint64_t seq)
     return true;
 }
 
-static void on_hello(struct hub *h, Str id, uint64_t seq, Str body)
-{
-    struct peer *p = peer_by_id(h, id);
-    if (h->is_stopping || (p && seq && seq <= p->said))
-        return;
-    greet_on_hello(h, id, body);
-    p = peer_by_id(h, id);
-    if (p)
-        p->said = seq;
-}
-
 void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
 {
     struct header head;
@@ -229,7 +218,8 @@ void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
         return;
     }
     if (head.verb == VERB_HELLO) {
-        on_hello(h, peer, head.seq, body);
+        if (!h->is_stopping)
+            greet_on_hello(h, peer, head.seq, body);
         return;
     }
     if (!p || !p->is_welcome) {

@@ -93,6 +93,66 @@ static void a_hello_comes_in_pieces(void **state)
     expect(b, "w9", "WELCOME from=0 | EVENT 1:a=x | EVENT 2:b=x");
 }
 
+static void say_numbered(struct bench *b, uint64_t seq, enum verb verb, struct buf *body)
+{
+    char header[MESSAGE_HEADER];
+    header_pack(header, (struct header){PROTOCOL_VERSION, (uint8_t)verb, seq});
+    say_bytes(b, "w9", str_make(header, sizeof header), buf_str(body));
+    buf_fini(body);
+    settle(b);
+}
+
+static void say_hello(struct bench *b, uint64_t seq, bool goes_on, bool more, const char *channels)
+{
+    struct buf body;
+    buf_init(&body, 1000);
+    msg_hello_pack(&body, &(struct msg_hello){.boot = 9,
+                                              .name = STR("w9"),
+                                              .more = more,
+                                              .goes_on = goes_on,
+                                              .channels = names(b, channels)});
+    say_numbered(b, seq, VERB_HELLO, &body);
+}
+
+static void say_query(struct bench *b, uint64_t seq)
+{
+    struct buf body;
+    buf_init(&body, 1000);
+    msg_query_pack(&body, &(struct msg_query){.ref = seq, .what = STR("nothing")});
+    say_numbered(b, seq, VERB_QUERY, &body);
+}
+
+static void what_comes_twice_or_leaves_a_hole_is_noticed(void **state)
+{
+    struct bench *b = *state;
+    say_hello(b, 5, false, false, "a");
+    say_query(b, 6);
+    say_query(b, 6);
+    expect(b, "w9", "WELCOME from=0 | ANSWER");
+    say_query(b, 8);
+    say_query(b, 5);
+    expect(b, "w9", "WHO");
+    say_hello(b, 5, false, false, "a");
+    expect(b, "w9", "");
+    say_hello(b, 9, false, false, "a");
+    say_query(b, 10);
+    expect(b, "w9", "WELCOME from=0 | ANSWER");
+}
+
+static void a_hello_of_which_a_piece_is_lost_is_none(void **state)
+{
+    struct bench *b = *state;
+    say_hello(b, 2, true, false, "b");
+    say_hello(b, 3, false, true, "a");
+    say_hello(b, 5, true, false, "c");
+    expect(b, "w9", "");
+    say_hello(b, 6, false, true, "a");
+    say_hello(b, 6, false, true, "a");
+    say_hello(b, 7, true, false, "b");
+    expect(b, "w9", "WELCOME from=0");
+    assert_int_equal(peer_by_id(b->hub, STR("w9"))->subs.len, 2);
+}
+
 static void a_position_beyond_a_fork_goes_back_to_it(void **state)
 {
     struct bench *b = *state;
@@ -243,6 +303,8 @@ int main(void)
         BENCH(a_link_is_refilled_from_where_it_was),
         BENCH(a_hello_replaces_the_link_of_the_same_worker),
         BENCH(a_hello_comes_in_pieces),
+        BENCH(what_comes_twice_or_leaves_a_hole_is_noticed),
+        BENCH(a_hello_of_which_a_piece_is_lost_is_none),
         BENCH(a_position_beyond_a_fork_goes_back_to_it),
         BENCH(a_link_that_is_silent_is_gone),
         BENCH(a_hub_that_was_stopped_itself_extends_the_leases),
