@@ -19,8 +19,8 @@ $(FUZZ): $(ENGINE)
 	$(link) $(LDLIBS)
 
 check: unit replay power house ## unit tests, fuzz seeds, and the checks that need no server
-unit: $(UNIT) ## unit tests
-	@failed=; for t in $(UNIT); do echo "== $$t"; $$t || failed="$$failed $$t"; done; \
+unit: $(UNIT) ## unit tests; one that hangs is a failure
+	@failed=; for t in $(UNIT); do echo "== $$t"; timeout 300 $$t || failed="$$failed $$t"; done; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 replay: $(FUZZ) ## what the fuzzers have found and begin with
 	@for t in $(FUZZ); do echo "== $$t"; $$t tests/fuzz/seeds/$${t##*/fuzz_} || exit 1; done
