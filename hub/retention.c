@@ -12,7 +12,8 @@ enum {
     PRUNES = 512,          /* so many at most: each has one row or few */
     FORGET_CHANNELS = 256, /* of one operation */
     NOTE_EVENTS = 4096,
-    LOG_SHARE = 16, /* the whole log is cut by one part of so many of its time */
+    LOG_SHARE = 16, /* of its time the whole log loses one part of so many, or more */
+    LOG_PARTS = 1024,
 };
 
 struct pruning {
@@ -33,9 +34,10 @@ static void on_noted(struct hub *h, struct op *op);
 static struct op_owner prune_owner = {on_pruned}, forget_owner = {on_forgotten},
                        note_owner = {on_noted};
 
+/* What is handed in waits behind all publishes that do: the more of them, the more is to go. */
 static bool has_room(const struct hub *h)
 {
-    return h->prunes < PRUNES && h->prunes_rows < PRUNES_ROWS;
+    return h->prunes < PRUNES + h->queue && h->prunes_rows < PRUNES_ROWS + 2 * h->queue;
 }
 
 static struct pruning *prune(struct hub *h, struct channel *ch, Msec before, uint64_t rows,
@@ -155,6 +157,15 @@ static void prune_due(struct hub *h)
     }
 }
 
+/* Which part of its time a channel loses, in 1/LOG_PARTS: as much as the log is too big by, and not
+ * less than would be worth the while. */
+static uint64_t log_share(const struct hub *h)
+{
+    uint64_t over = h->channels.bytes - h->o->max_log;
+    uint64_t share = over / (h->channels.bytes / LOG_PARTS + 1) + 1;
+    return share > LOG_PARTS / LOG_SHARE ? share : LOG_PARTS / LOG_SHARE;
+}
+
 /* The whole log is too big: its oldest events go, wherever they are; of many channels at once where
  * each has few. */
 static void prune_log(struct hub *h)
@@ -163,9 +174,11 @@ static void prune_log(struct hub *h)
     while (h->channels.bytes > h->o->max_log + h->prunes_cut && has_room(h) &&
            (n = heap_top(&h->channels.aged))) {
         struct channel *ch = CONTAINER_OF(n, struct channel, aged);
+        uint64_t share = log_share(h);
         Msec span = h->now.wall > ch->oldest ? h->now.wall - ch->oldest : 0;
-        struct pruning *p = prune(h, ch, ch->oldest + span / LOG_SHARE + 1, 0, 0);
-        p->cut = ch->count ? ch->bytes / ch->count * p->rows : 0;
+        struct pruning *p = prune(h, ch, ch->oldest + span * share / LOG_PARTS + 1, 0, 0);
+        uint64_t rows = ch->count * share / LOG_PARTS + 1;
+        p->cut = ch->count ? ch->bytes / ch->count * (rows < p->rows ? rows : p->rows) : 0;
         h->prunes_cut += p->cut;
     }
 }

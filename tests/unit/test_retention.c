@@ -112,6 +112,33 @@ static void the_whole_log_has_a_bound(void **state)
     check_figures(b, false);
 }
 
+/* What is taken away waits behind what is to be written: it goes over its bound by that much. */
+static void the_whole_log_goes_over_its_bound_by_what_waits(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--max_log=1M", "--max_queue_bytes=1M", NULL);
+    char data[10001];
+    uint64_t most = 0;
+    memset(data, 'x', sizeof data - 1);
+    data[10000] = 0;
+    for (int i = 0; i < 6000; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%d", i % 7);
+        tool(b, "filler", name, "", data, NULL);
+        b->now = (Now){clock_mono(), clock_wall()};
+        (void)hub_turn(b->hub, b->now);
+        for (struct op *op; hub_is_full(b->hub) || b->hub->queue_bytes > 1000000;)
+            if ((op = b->j->ops->take(b->j)))
+                hub_on_done(b->hub, op, b->now);
+        most = b->hub->channels.bytes > most ? b->hub->channels.bytes : most;
+    }
+    settle(b);
+    assert_true(b->hub->channels.bytes <= 1 << 20);
+    assert_true(most <= 4 << 20);
+    print_message("%llu KiB of 1024\n", (unsigned long long)most >> 10);
+    check_figures(b, false);
+}
+
 static void a_busy_log_is_noted_and_counted_right(void **state)
 {
     struct bench *b = *state;
@@ -215,6 +242,7 @@ int main(void)
         BENCH(so_many_bytes_are_kept),
         BENCH(what_is_old_goes_and_then_the_channel),
         BENCH(the_whole_log_has_a_bound),
+        BENCH(the_whole_log_goes_over_its_bound_by_what_waits),
         BENCH(a_busy_log_is_noted_and_counted_right),
         BENCH(prune_is_exact),
         BENCH(a_note_that_found_no_room_is_made_up_for),
