@@ -10,8 +10,8 @@ import threading
 import pytest
 
 import fastcgi
-from belfry import BUILD, PATIENCE, ROOT, Server, Worker, clean_environment, command, now, \
-    session, until
+from belfry import BUILD, PATIENCE, ROOT, Server, Worker, clean_environment, command, \
+    free_port, now, session, until
 from sse import Stream, numbers
 from test_cgi import cgi_server
 
@@ -195,6 +195,27 @@ def test_half_a_request(worker):
     for peer in peers:
         peer.sendall(fastcgi.get(keep=True))
         assert b'"worker":1' in fastcgi.answer(peer)
+        peer.close()
+
+
+def test_connections_over_tcp(world, hub):
+    port = free_port()
+    world.set(socket="127.0.0.1:%d" % port)
+    worker = Worker(world).start()
+    peers = [socket.create_connection(("127.0.0.1", port), 10 * PATIENCE) for _ in range(2)]
+    peers[0].sendall(fastcgi.get("/events?channel=a"))
+    while b"connected" not in fastcgi.read_record(peers[0])[2]:
+        pass
+    whole = fastcgi.get(keep=True)
+    peers[1].sendall(whole[:30])
+    for _ in range(2):
+        worker.renew()
+        assert command(world, "pub", "a", "x").returncode == 0
+        assert b"data: x" in fastcgi.read_record(peers[0])[2]
+    peers[1].sendall(whole[30:])
+    assert b'"worker":1' in fastcgi.answer(peers[1])
+    assert "ready fcgi=127.0.0.1:%d" % port in worker.log() and hub.alive
+    for peer in peers:
         peer.close()
 
 
