@@ -7,7 +7,7 @@ ifeq ($(origin CC),default)
 CC       = gcc
 endif
 CLANG   ?= clang
-PKGS     = libzmq jansson sqlite3 libuv libcurl
+PKGS     = libzmq jansson sqlite3 libuv libcurl cjose libcrypto
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wformat=2 -Wvla -Wswitch-enum -Wnull-dereference \
            -Wimplicit-fallthrough -Wcast-qual -Wwrite-strings $(if $(CI),-Werror)

@@ -39,7 +39,7 @@ static void put_cors(struct buf *out, const struct cors *c)
     }
     buf_put(out, STR("Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n"
                      "Access-Control-Allow-Headers: Authorization, Cache-Control, Content-Type, "
-                     "Idempotency-Key, Last-Event-ID\r\n"
+                     "Idempotency-Key, Last-Event-ID, X-Requested-With\r\n"
                      "Access-Control-Max-Age: 600\r\n"));
 }
 
@@ -96,6 +96,13 @@ void problem_put(struct buf *out, const struct fault *why)
     buf_putc(out, '}');
 }
 
+static const char *challenge(int code)
+{
+    if (code == REFUSE_INVALID_TOKEN)
+        return "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n";
+    return code == REFUSE_UNAUTHORIZED ? "WWW-Authenticate: Bearer\r\n" : NULL;
+}
+
 struct answer answer_problem(const struct fault *why, struct buf *body)
 {
     problem_put(body, why);
@@ -104,7 +111,7 @@ struct answer answer_problem(const struct fault *why, struct buf *body)
         .title = refusal_title(why->code),
         .type = "application/problem+json",
         .retry = refusal_retry(why->code),
-        .more = why->code == REFUSE_UNAUTHORIZED ? "WWW-Authenticate: Bearer\r\n" : NULL,
+        .more = challenge(why->code),
         .body = buf_str(body),
     };
 }

@@ -1,13 +1,10 @@
 #include "base/config.h"
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "wire/refusal.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
-#include <unistd.h>
 
 struct reading {
     Str rest;
@@ -116,31 +113,12 @@ bool config_parse(Str text, const char *file, config_take *take, void *into, str
     return line == 0 || refuse(&r, "is neither [section] nor name = value");
 }
 
-static bool read_whole(int fd, const char *file, struct buf *out, struct fault *why)
-{
-    for (;;) {
-        char *room = buf_room(out, 4096);
-        if (!room)
-            return fail(why, REFUSE_CONFIG, "%.100s: larger than 1 MiB", file);
-        ssize_t n = read(fd, room, 4096);
-        if (n == 0)
-            return true;
-        if (n < 0)
-            return fail(why, REFUSE_CONFIG, "%.100s: %s", file, strerror(errno));
-        out->len += (size_t)n;
-    }
-}
-
 bool config_read(const char *file, config_take *take, void *into, struct fault *why)
 {
     struct buf text;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(why, REFUSE_CONFIG, "%.100s: %s", file, strerror(errno));
-    buf_init(&text, CONFIG_BYTES + 4096);
+    buf_init(&text, CONFIG_BYTES);
     bool ok =
-        read_whole(fd, file, &text, why) && config_parse(buf_str(&text), file, take, into, why);
+        file_read(file, &text, NULL, why) && config_parse(buf_str(&text), file, take, into, why);
     buf_fini(&text);
-    close(fd);
     return ok;
 }
