@@ -34,28 +34,22 @@ static void put_key(struct buf *key, struct stream *s)
         list_put(key, s->parts[i].sub->name);
     if (!has_patterns(s))
         return;
-    buf_printf(key, "%d%d", (int)s->rights.access, s->rights.everything);
-    list_put(key, s->rights.user);
-    list_put(key, s->rights.for_all);
+    list_put(key, str_make((const char *)&s->pass, sizeof s->pass));
+    list_put(key, s->user);
 }
 
-/* The rights' texts are copied behind the key. */
 static struct audience *make(struct roster *r, const struct stream *s, Str key)
 {
     size_t seats = s->part_count * sizeof(struct seat);
-    size_t texts = s->rights.user.len + s->rights.for_all.len;
-    struct audience *a = must_alloc(sizeof *a + seats + key.len + texts);
-    struct buf text = {.p = (char *)a + sizeof *a + seats, .cap = key.len + texts + 1};
-    text.max = text.cap - 1;
-    buf_put(&text, key);
-    buf_put(&text, s->rights.user);
-    buf_put(&text, s->rights.for_all);
-    a->key = str_make(text.p, key.len);
-    a->rights = s->rights;
-    a->rights.user = str_make(text.p + key.len, s->rights.user.len);
-    a->rights.for_all = str_make(text.p + key.len + s->rights.user.len, s->rights.for_all.len);
+    struct audience *a = must_alloc(sizeof *a + seats + key.len);
+    char *text = (char *)a + sizeof *a + seats;
+    memcpy(text, key.p, key.len);
+    a->key = str_make(text, key.len);
     a->ops = s->sink->ops;
     a->has_patterns = has_patterns(s);
+    if (a->has_patterns)
+        a->user = str_skip(a->key, key.len - s->user.len); /* its end */
+    a->pass = pass_ref(s->pass);
     list_init(&a->live);
     a->seat_count = s->part_count;
     for (size_t i = 0; i < a->seat_count; i++) {
@@ -101,6 +95,7 @@ void audience_leave(struct stream *s)
     for (size_t i = 0; i < a->seat_count; i++)
         list_remove(&a->seats[i].node);
     map_del(&s->roster->audiences, a->key);
+    pass_unref(a->pass);
     free(a->due);
     free(a);
 }
@@ -125,11 +120,10 @@ static void add_due(struct roster *r, struct audience *a, struct item *i)
 static void add_to_seats(struct roster *r, struct subscription *sub, struct item *i)
 {
     struct list *node, *safe;
-    bool is_asked = is_pattern(sub->name);
     LIST_EACH(node, safe, &sub->seats)
     {
         struct audience *a = CONTAINER_OF(node, struct seat, node)->audience;
-        if (!is_asked || may(&a->rights, MAY_SUBSCRIBE, i->event->channel))
+        if (!is_pattern(sub->name) || pass_may_read(a->pass, a->user, i->event->channel))
             add_due(r, a, i);
     }
 }

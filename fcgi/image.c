@@ -47,7 +47,7 @@ static bool is_sound_part(const struct image_part *m)
 
 static bool is_sound_rights(const struct image_rights *m)
 {
-    return m->access <= ACCESS_OPEN && (!m->user.len || user_is_valid(m->user, "user", NULL));
+    return list_is_whole(m->subscribe) && list_is_whole(m->publish) && list_is_whole(m->presence);
 }
 
 static bool is_sound_gap(const struct image_gap *m)

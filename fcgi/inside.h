@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "image.h"
 #include "page.h"
+#include "pass.h"
 #include "slice.h"
 #include "stream.h"
 #include "subscription.h"
@@ -50,7 +51,8 @@ struct stream {
     Msec hold_until; /* of a held start that was greeted */
     uint64_t value;  /* with `start`: what was asked for */
     uint64_t mark;   /* its audience's bytes when it was live, or became full, last */
-    struct rights rights;
+    struct pass *pass;
+    Msec expires;                         /* wall clock: when its rights end; 0: never */
     Str client, user, requested, address; /* in the same memory */
     uint32_t part_count;
     uint32_t left; /* a poll: events that its answer still takes */
@@ -69,7 +71,8 @@ struct audience {
     struct list live;  /* streams */
     struct list dirty; /* roster's, while something is due */
     const struct sink_ops *ops;
-    struct rights rights; /* asked only where it has patterns */
+    struct pass *pass; /* asked, for this user, only where it has patterns */
+    Str user;          /* in the same memory; the key's */
     unsigned refs;
     struct item **due;
     size_t due_len, due_cap, due_bytes;
@@ -88,6 +91,7 @@ struct roster {
     struct subscriptions subs;
     struct pages pages;
     struct map audiences;
+    struct passes passes;
     struct shelf *shelf;
     struct list streams, orphans, ready, held, gone, dirty;
     struct slices *slices;
@@ -138,6 +142,7 @@ void stream_rest(struct stream *s, Cursor at, bool more);
 bool stream_write_batch(struct stream *s, bool without_id);
 bool stream_greet(struct stream *s);
 bool stream_is_for(const struct stream *s, const struct event *e);
+bool stream_may_read(const struct stream *s, Str name);
 /* On one of its channels, above where that begins, and may be read. */
 bool stream_wants(const struct stream *s, const struct event *e, bool late);
 void stream_put_names(const struct stream *s, struct buf *list, bool late_only);

@@ -22,6 +22,7 @@ struct roster *roster_new(const struct options *options, struct link *link)
     subscriptions_init(&r->subs);
     pages_init(&r->pages);
     map_init(&r->audiences);
+    passes_init(&r->passes);
     r->shelf = shelf_new(options->ring_events, options->ring_bytes);
     r->slices = slices_new(link);
     list_init(&r->streams);
@@ -55,6 +56,7 @@ void roster_free(struct roster *r)
     slices_free(r->slices);
     shelf_free(r->shelf);
     map_fini(&r->audiences);
+    passes_fini(&r->passes);
     pages_fini(&r->pages);
     subscriptions_fini(&r->subs);
     free(r);

@@ -61,7 +61,7 @@ void roster_put_clients(const struct roster *r, struct buf *list, Msec now)
 static size_t count_carried(const struct stream *s)
 {
     size_t count = 0;
-    Str names = s->rights.for_all;
+    Str names = s->pass->rights.for_all;
     for (Str name; str_cut(&names, ',', &name);)
         count += stream_find_part(s, str_trim(name)) != NULL;
     if (s->user.len) {
@@ -93,8 +93,9 @@ static bool may_change(const struct stream *s, const struct msg_add *m, struct f
     for (Str name; list_next(&names, &name);) {
         if (!pattern_is_valid(name, "channel", why))
             return false;
-        if (!may(&s->rights, MAY_SUBSCRIBE, name))
-            return fail(why, REFUSE_FORBIDDEN, "channel: '%.*s' is not granted", FMT(name));
+        if (!stream_may_read(s, name))
+            return fail(why, REFUSE_FORBIDDEN, "channel: %.*s: subscribe is not allowed",
+                        FMT(name));
     }
     return true;
 }

@@ -23,17 +23,14 @@ static Str keep(char **room, Str s)
 
 static struct stream *make(const struct stream_request *q)
 {
-    size_t texts =
-        q->client.len + q->user.len + q->requested.len + q->address.len + q->rights.for_all.len;
+    size_t texts = q->client.len + q->user.len + q->requested.len + q->address.len;
     struct stream *s = must_alloc(sizeof *s + texts);
     char *room = (char *)(s + 1);
     s->client = keep(&room, q->client);
     s->user = keep(&room, q->user);
     s->requested = keep(&room, q->requested);
     s->address = keep(&room, q->address);
-    s->rights = q->rights;
-    s->rights.user = s->rights.user.len ? s->user : STR_NONE;
-    s->rights.for_all = keep(&room, q->rights.for_all);
+    s->expires = q->expires;
     s->is_named = q->named;
     s->is_poll = q->poll;
     s->is_listed = q->listed;
@@ -76,6 +73,7 @@ struct stream *stream_make(struct roster *r, const struct stream_request *q, str
 {
     struct stream *s = make(q);
     s->roster = r;
+    s->pass = pass_take(&r->passes, &q->rights);
     s->sink = sink;
     s->is_full = sink->is_full;
     s->made = s->written = s->full_since = r->now = now;
@@ -140,6 +138,8 @@ static void join_parts(struct stream *s, const struct msg_opened *m)
         if (!msg_part_unpack(item, &p) || !p.channel.len)
             continue;
         struct part *part = stream_find_part(s, p.channel);
+        if (!part && !stream_may_read(s, p.channel))
+            continue;  /* added by POST when more was granted */
         if (!part) { /* for one that the request names its own cursor decides */
             roster_notice_crossing(s->roster, p.channel);
             part = stream_add_part(s, p.channel);
@@ -325,6 +325,7 @@ void stream_reap(struct stream *s)
         link_cancel(r->link, s->ask);
     while (s->part_count)
         stream_drop_part(s, &s->parts[s->part_count - 1]);
+    pass_unref(s->pass);
     free(s->parts);
     free(s);
 }

@@ -15,7 +15,8 @@ struct stream_request {
     bool named; /* from client= */
     bool poll;
     Str user;
-    struct rights rights;
+    struct rights rights; /* its rules and for_all must live as long as the stream: the options' */
+    Msec expires;         /* wall clock: when they end; 0: never */
     enum start start;
     Str requested;  /* the cursor as the browser wrote it; empty: none */
     Cursor at;      /* parsed; none with START_CURSOR: it could not be read */

@@ -40,10 +40,11 @@ static void put_parts(const struct stream *s, struct buf *list)
     buf_fini(&item);
 }
 
-static void put_rights(const struct rights *r, struct buf *out)
+static void put_rights(const struct stream *s, struct buf *out)
 {
-    image_rights_pack(
-        out, &(struct image_rights){(uint8_t)r->access, r->everything, r->user, r->for_all});
+    const struct grants *g = &s->pass->rights.grants;
+    image_rights_pack(out,
+                      &(struct image_rights){g->subscribe, g->publish, g->presence, s->expires});
 }
 
 static void put_times(const struct stream *s, Msec now, struct image_stream *m)
@@ -65,7 +66,7 @@ void stream_put_image(const struct stream *s, Msec now, struct buf *out)
     buf_init(&rights, LIST_MAX);
     buf_init(&gap, LIST_MAX);
     put_parts(s, &parts);
-    put_rights(&s->rights, &rights);
+    put_rights(s, &rights);
     struct image_stream m = {
         .state = state_of(s),
         .poll = s->is_poll,
@@ -101,22 +102,30 @@ void stream_put_image(const struct stream *s, Msec now, struct buf *out)
     buf_fini(&gap);
 }
 
-static struct rights rights_of(Str packed)
+/* By the rules of here. */
+static struct rights rights_of(const struct options *o, const struct image_stream *m, Msec *expires)
 {
+    struct rights rights = options_rights(o);
     struct image_rights r;
-    if (!image_rights_unpack(packed, &r))
+    if (!image_rights_unpack(m->rights, &r))
         return (struct rights){0}; /* not in an image that was read: it is checked */
-    return (struct rights){(enum access)r.access, r.everything, r.user, r.for_all};
+    rights.user = m->user;
+    rights.grants = (struct grants){r.subscribe, r.publish, r.presence};
+    *expires = r.expires;
+    return rights;
 }
 
-static struct stream_request request_of(const struct image_stream *m)
+static struct stream_request request_of(const struct roster *r, const struct image_stream *m)
 {
+    Msec expires = 0;
+    struct rights rights = rights_of(r->options, m, &expires);
     return (struct stream_request){
         .client = m->client,
         .named = m->named,
         .poll = m->poll,
         .user = m->user,
-        .rights = rights_of(m->rights),
+        .rights = rights,
+        .expires = expires,
         .start = (enum start)m->start,
         .requested = m->requested,
         .at = m->at,
@@ -133,7 +142,8 @@ static void take_parts(struct stream *s, Str list)
 {
     for (Str item; list_next(&list, &item);) {
         struct image_part p;
-        if (!image_part_unpack(item, &p) || stream_find_part(s, p.channel))
+        if (!image_part_unpack(item, &p) || stream_find_part(s, p.channel) ||
+            !stream_may_read(s, p.channel))
             continue;
         struct part *part = stream_add_part(s, p.channel);
         subscription_join(part->sub, s->roster->at);
@@ -194,7 +204,7 @@ static void take_farewell(struct stream *s, const struct image_stream *m)
 struct stream *stream_restore(struct roster *r, const struct image_stream *m, struct sink *sink,
                               Msec now)
 {
-    struct stream_request q = request_of(m);
+    struct stream_request q = request_of(r, m);
     struct stream *s = stream_make(r, &q, sink, now);
     take_times(s, m, now);
     s->left_bytes = m->left_bytes;

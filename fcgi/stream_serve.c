@@ -131,11 +131,16 @@ bool stream_is_for(const struct stream *s, const struct event *e)
     return !e->exclude.len || !str_eq(e->exclude, s->page->name);
 }
 
+bool stream_may_read(const struct stream *s, Str name)
+{
+    return pass_may_read(s->pass, s->user, name);
+}
+
 static bool part_takes(const struct stream *s, const struct part *part, const struct event *e)
 {
     Str name = part->sub->name;
     return e->id.at > part->from && pattern_matches(name, e->channel) &&
-           (!is_pattern(name) || may(&s->rights, MAY_SUBSCRIBE, e->channel));
+           (!is_pattern(name) || stream_may_read(s, e->channel));
 }
 
 /* By another channel or pattern, when its turn came. */
@@ -182,6 +187,8 @@ void stream_tick(struct stream *s)
         s->aborts = is_stuck;
         if (is_stuck)
             stream_end(s);
+    } else if (s->expires && link_wall(s->roster->link) >= s->expires) {
+        stream_bye(s, BYE_EXPIRED);
     } else if (is_stuck || lags_too_far(s)) {
         stream_bye(s, BYE_SLOW);
     } else if (!s->is_full && !s->is_poll && now - s->written >= s->ping * (Msec)1000) {

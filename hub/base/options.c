@@ -2,23 +2,16 @@
 
 #include "base/buf.h"
 #include "base/config.h"
+#include "base/options_channel.h"
 #include "base/options_table.h"
-#include "wire/names.h"
 #include "wire/refusal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CONFIG_FILE   "/etc/belfry/belfry.conf"
-#define SECTIONS_MAX  1000
-#define PLACE         160
-#define CHANNEL_SPACE STR("channel ")
-
-struct channel_section {
-    char *pattern;
-    struct retention is, has; /* has: 1 where the file gives it */
-};
+#define CONFIG_FILE "/etc/belfry/belfry.conf"
+#define PLACE       160
 
 /* What options_load is about. */
 struct load {
@@ -48,62 +41,6 @@ static void set_defaults(struct options *o)
         bool ok = option_set(row, "options.def", str_of(row->value), member(o, row), &why);
         assert(ok);
     }
-}
-
-/* The part of a retention that [channel] may give, or NULL. */
-static uint64_t *retention_part(struct retention *r, Str name)
-{
-    if (str_eq(name, STR("keep")))
-        return &r->keep;
-    if (str_eq(name, STR("age")))
-        return &r->age;
-    return str_eq(name, STR("bytes")) ? &r->bytes : NULL;
-}
-
-static struct channel_section *find_section(struct options *o, Str pattern)
-{
-    for (size_t i = 0; i < o->section_count; i++)
-        if (str_eq(pattern, str_of(o->sections[i].pattern)))
-            return &o->sections[i];
-    return NULL;
-}
-
-static struct channel_section *add_section(struct options *o, Str pattern, const char *place,
-                                           struct fault *why)
-{
-    struct fault detail = {0};
-    if (!pattern_is_valid(pattern, "pattern", &detail)) {
-        fail(why, REFUSE_CONFIG, "%.90s: [channel]: %.130s", place, detail.text);
-        return NULL;
-    }
-    if (o->section_count == SECTIONS_MAX) {
-        fail(why, REFUSE_CONFIG, "%s: more than %d [channel] sections", place, SECTIONS_MAX);
-        return NULL;
-    }
-    o->sections = must_realloc(o->sections, (o->section_count + 1) * sizeof *o->sections);
-    struct channel_section *s = &o->sections[o->section_count++];
-    *s = (struct channel_section){.pattern = str_dup(pattern)};
-    return s;
-}
-
-/* An entry of [channel PATTERN], or that line itself. */
-static bool take_retention(struct load *l, const char *place, const struct config_entry *entry)
-{
-    Str pattern = str_trim(str_skip(entry->section, CHANNEL_SPACE.len));
-    struct channel_section *s = find_section(l->o, pattern);
-    if (!s)
-        s = add_section(l->o, pattern, place, l->why);
-    if (!s || !entry->name.p)
-        return s != NULL;
-    uint64_t *value = retention_part(&s->is, entry->name);
-    uint64_t *has = retention_part(&s->has, entry->name);
-    if (!value)
-        return fail(l->why, REFUSE_CONFIG, "%s: [channel] takes keep, age and bytes, not %.*s",
-                    place, FMT(cut(entry->name)));
-    if ((*has)++)
-        return fail(l->why, REFUSE_CONFIG, "%s: %.*s is given twice%s", place, FMT(entry->name),
-                    entry->is_more ? "; it has one value" : "");
-    return option_set(option_find(entry->name), place, entry->value, value, l->why);
 }
 
 static bool is_section(Str name)
@@ -138,7 +75,7 @@ static bool take_entry(void *into, const struct config_entry *entry, struct faul
     char place[PLACE];
     snprintf(place, sizeof place, "%.100s, line %u", entry->file, entry->line);
     if (str_starts(entry->section, CHANNEL_SPACE))
-        return take_retention(l, place, entry);
+        return options_take_channel(l->o, place, entry, why);
     if (!entry->name.p)
         return is_section(entry->section) ||
                fail(why, REFUSE_CONFIG, "%s: there is no section [%.*s]", place,
@@ -293,23 +230,6 @@ void options_fini(struct options *o)
     for (size_t i = 0; i < option_count; i++)
         if (option_rows[i].kind == KIND_TEXT || option_rows[i].kind == KIND_PATH)
             free(*(char **)member(o, &option_rows[i]));
-    for (size_t i = 0; i < o->section_count; i++)
-        free(o->sections[i].pattern);
-    free(o->sections);
+    options_free_channels(o);
     *o = (struct options){0};
-}
-
-struct retention options_retention(const struct options *o, Str channel)
-{
-    struct retention r = {o->keep, o->age, o->bytes};
-    for (size_t i = 0; i < o->section_count; i++) {
-        const struct channel_section *s = &o->sections[i];
-        if (!pattern_matches(str_of(s->pattern), channel))
-            continue;
-        r.keep = s->has.keep ? s->is.keep : r.keep;
-        r.age = s->has.age ? s->is.age : r.age;
-        r.bytes = s->has.bytes ? s->is.bytes : r.bytes;
-        break;
-    }
-    return r;
 }

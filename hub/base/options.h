@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "wire/rights.h"
 
 #include <stdio.h>
 
@@ -18,7 +19,7 @@ typedef bool option_BOOL;
 typedef uint64_t option_NUMBER;
 typedef uint64_t option_SIZE;
 typedef Msec option_TIME;
-typedef int option_CHOICE_ACCESS; /* enum access of wire/rights.h */
+typedef int option_CHOICE_ACCESS; /* enum access, from closed to open */
 typedef int option_CHOICE_LEVEL;  /* enum log_level of base/log.h */
 
 /* What is kept of channels whose name matches; from `[channel room:*]` in belfry.conf. */
@@ -34,7 +35,9 @@ struct options {
 #define OPTION(section, name, type, value, min, max, programs, help) option_##type name;
 #include "base/options.def"
 #undef OPTION
-    struct channel_section *sections; /* in the file's order; the first that matches wins */
+    /* In the file's order; the first that matches wins. Both arrays have section_count elements. */
+    struct channel_section *sections;
+    struct rule *rules;
     size_t section_count;
     int argc; /* what was left of the command line: operands */
     char **argv;
@@ -50,6 +53,8 @@ MUST_USE bool options_load(struct options *o, enum program program, int argc, ch
                            struct fault *why);
 void options_fini(struct options *o);
 
+/* What everybody may by the options; who asks and the grants are the caller's to add. */
+struct rights options_rights(const struct options *o);
 /* The [channel] section that matches first, else [log]. */
 struct retention options_retention(const struct options *o, Str channel);
 

@@ -95,9 +95,10 @@ void options_print_config(FILE *out)
         print_comment(out, str_of(about));
         fprintf(out, "#%s =%s%s\n", row->name, *row->value ? " " : "", row->value);
     }
-    fputs("\n# What is kept of some channels, by name or pattern; the first section that matches "
-          "wins.\n"
-          "#[channel room:*]\n#keep = 1000\n#age = 1d\n#bytes = 1M\n",
+    fputs("\n# What is kept of some channels, and who may use them, by name or pattern; the first "
+          "section\n# that matches wins. What it does not say is as above; history as subscribe.\n"
+          "#[channel room:*]\n#keep = 1000\n#age = 1d\n#bytes = 1M\n#subscribe = authenticated\n"
+          "#publish = granted\n#history = authenticated\n#presence = granted\n",
           out);
 }
 
@@ -117,7 +118,7 @@ static const char *argument(const struct option_row *row)
     case KIND_TIME:
         return "time";
     case KIND_CHOICE_ACCESS:
-        return "closed|open";
+        return "access";
     case KIND_CHOICE_LEVEL:
         return "level";
     }

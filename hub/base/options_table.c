@@ -37,7 +37,10 @@ static const struct unit time_units[] = {
     {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 static const struct choice switches[] = {{"yes", 1},  {"no", 0},    {"on", 1}, {"off", 0},
                                          {"true", 1}, {"false", 0}, {"1", 1},  {"0", 0}};
-static const struct choice accesses[] = {{"closed", ACCESS_CLOSED}, {"open", ACCESS_OPEN}};
+static const struct choice accesses[] = {{"closed", ACCESS_CLOSED},
+                                         {"granted", ACCESS_GRANTED},
+                                         {"authenticated", ACCESS_AUTHENTICATED},
+                                         {"open", ACCESS_OPEN}};
 static const struct choice levels[] = {{"error", LOG_LEVEL_ERROR},
                                        {"warn", LOG_LEVEL_WARN},
                                        {"info", LOG_LEVEL_INFO},
@@ -104,7 +107,7 @@ void option_range(const struct option_row *row, char out[OPTION_RANGE])
         format_bounds(row, time_units, COUNT_OF(time_units), "a time", out);
         return;
     case KIND_CHOICE_ACCESS:
-        snprintf(out, OPTION_RANGE, "closed or open");
+        snprintf(out, OPTION_RANGE, "closed, granted, authenticated or open");
         return;
     case KIND_CHOICE_LEVEL:
         snprintf(out, OPTION_RANGE, "error, warn, info or debug");

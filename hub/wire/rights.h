@@ -1,27 +1,52 @@
 /* rights -- who may do what. The one decision, pure; asked on every path, live and afterwards.
  *
- * Today's policy is `access`: open, everything but channels that begin with `user:` or `$`;
- * closed, nothing. Under both a user may subscribe to and read back the own channel `user:NAME`,
+ * What a channel asks for is its access: the first rule whose pattern takes it in says which, or
+ * else the default does. Channels that begin with `user:` or `$` are never more than granted by the
+ * default. Whatever the access, a user may subscribe to and read back the own channel `user:NAME`,
  * and everybody the channels of channels_for_all. */
 #ifndef BELFRY_RIGHTS_H
 #define BELFRY_RIGHTS_H
 
 #include "base/str.h"
 
-enum action { MAY_SUBSCRIBE, MAY_PUBLISH, MAY_HISTORY, MAY_PRESENCE };
+enum action { MAY_SUBSCRIBE, MAY_PUBLISH, MAY_HISTORY, MAY_PRESENCE, ACTION_COUNT };
 
-enum access { ACCESS_CLOSED, ACCESS_OPEN };
-
-struct rights {
-    enum access access;
-    bool everything; /* a local peer: the file modes of the sockets were the check */
-    Str user;        /* empty: anonymous */
-    Str for_all;     /* option channels_for_all: names between commas */
+/* Each lets in whom the one before it does, and more. */
+enum access {
+    ACCESS_UNSAID,
+    ACCESS_CLOSED,        /* nobody */
+    ACCESS_GRANTED,       /* whose token says so */
+    ACCESS_AUTHENTICATED, /* every user */
+    ACCESS_OPEN,          /* everybody */
 };
 
-/* `channel` may be a pattern for MAY_SUBSCRIBE and MAY_HISTORY; each event's own channel is asked
- * about again when it is delivered. */
+/* A `[channel PATTERN]` of belfry.conf. What it does not say of history is as for subscribe. */
+struct rule {
+    Str pattern;
+    enum access access[ACTION_COUNT]; /* UNSAID: as the default */
+};
+
+/* Lists (message.h) of names and patterns. Who may subscribe may read back, too. */
+struct grants {
+    Str subscribe, publish, presence;
+};
+
+struct rights {
+    enum access access; /* where no rule says otherwise */
+    const struct rule *rules;
+    size_t rule_count;
+    Str for_all; /* option channels_for_all: names between commas */
+    Str user;    /* empty: anonymous */
+    struct grants grants;
+};
+
+/* `channel` may be a pattern for MAY_SUBSCRIBE and MAY_HISTORY, and is then allowed where one rule
+ * or grant takes in all of it; each event's own channel is asked about again when it is
+ * delivered. */
 bool may(const struct rights *r, enum action action, Str channel);
+/* The same but for the own channel: true or false for everybody who differs in the name alone. */
+bool may_by_rule(const struct rights *r, bool is_user, enum action action, Str channel);
+bool is_own_channel(Str user, Str channel);
 const char *action_name(enum action action); /* "subscribe" */
 
 #endif

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_rights(Str channel)
 {
-    const struct rights r = {ACCESS_OPEN, false, STR("bob"), STR("a,b")};
+    const struct rights r = {.access = ACCESS_OPEN, .user = STR("bob"), .for_all = STR("a,b")};
     bool is_kept = str_starts(channel, STR("user:")) || str_starts(channel, STR("$"));
     assert(may(&r, MAY_PUBLISH, channel) == !is_kept);
 }

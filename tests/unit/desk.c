@@ -31,6 +31,7 @@ int desk_setup_cold(void **state)
     struct fault why;
     log_init("test", LOG_LEVEL_ERROR);
     assert_true(options_load(&d->options, PROGRAM_WORKER, 1, argv, &why));
+    d->options.access = ACCESS_OPEN;
     d->now = 1000000;
     d->link = link_new(&d->options, STR("w1"), (struct link_out){.send = send, .ctx = d});
     d->roster = roster_new(&d->options, d->link);

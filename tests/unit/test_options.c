@@ -96,7 +96,7 @@ static void test_defaults(void **state)
     assert_int_equal(w->o.max_event, 256 * 1024);
     assert_int_equal(w->o.age, 7 * 86400000ull);
     assert_int_equal(w->o.log_level, LOG_LEVEL_INFO);
-    assert_int_equal(w->o.access, ACCESS_CLOSED);
+    assert_int_equal(w->o.access, ACCESS_GRANTED);
     assert_false(w->o.trust_remote_user);
 }
 
@@ -147,7 +147,7 @@ static void test_malformed_values_name_file_line_and_range(void **state)
     refuses(w, "[belfry]\nmax_event = 18446744073709551615G\n", "max_event");
     refuses(w, "[log]\nkeep = 1k\n", "keep must be a number from 1 to 1000000000");
     refuses(w, "[log]\nage = 15\n", "age must be a time from 1s to 3650d (like 500ms");
-    refuses(w, "[belfry]\naccess = maybe\n", "closed or open");
+    refuses(w, "[belfry]\naccess = maybe\n", "closed, granted, authenticated or open");
     refuses(w, "[belfry]\nlog_level = loud\n", "error, warn, info or debug");
     refuses(w, "[worker]\ntrust_remote_user = perhaps\n", "yes or no");
     refuses(w, "[belfry]\nrun =\n", "run must be a path");
@@ -212,6 +212,23 @@ static void test_lists_go_on_in_indented_lines(void **state)
     refuses(w, "[belfry]\nmax_event = 1k\n  2k\n", "line 3: max_event has one value");
 }
 
+static void test_channel_sections_say_who_may(void **state)
+{
+    struct world *w = *state;
+    assert_true(load_text(w, "[channel room:*]\nsubscribe = authenticated\npublish = closed\n"
+                             "[channel a]\nkeep = 5\n[channel user:*]\npresence = open\n"));
+    assert_int_equal(w->o.section_count, 3);
+    const struct rule *room = &w->o.rules[0];
+    assert_true(str_eq(room->pattern, STR("room:*")));
+    assert_int_equal(room->access[MAY_SUBSCRIBE], ACCESS_AUTHENTICATED);
+    assert_int_equal(room->access[MAY_PUBLISH], ACCESS_CLOSED);
+    assert_int_equal(room->access[MAY_HISTORY], ACCESS_UNSAID);
+    assert_int_equal(w->o.rules[2].access[MAY_PRESENCE], ACCESS_OPEN);
+    refuses(w, "[channel a]\nsubscribe = all\n",
+            "subscribe must be closed, granted, authenticated or open, not \"all\"");
+    refuses(w, "[channel a]\npublish = open\npublish = open\n", "publish is given twice");
+}
+
 static void test_channel_sections_set_retention(void **state)
 {
     struct world *w = *state;
@@ -229,7 +246,7 @@ static void test_channel_sections_set_retention(void **state)
 
     refuses(w, "[channel a*b]\nkeep = 5\n", "line 1: [channel]: ");
     refuses(w, "[channel a]\nmax_event = 5k\n",
-            "[channel] takes keep, age and bytes, not max_event");
+            "[channel] takes keep, age, bytes, subscribe, publish, history and presence, not");
     refuses(w, "[channel a]\nkeep = 0\n", "keep must be a number from 1");
     refuses(w, "[channel a]\nkeep = 5\nkeep = 6\n", "keep is given twice");
     refuses(w, "[channel a]\nkeep = 5\n  6\n", "keep is given twice; it has one value");
@@ -406,6 +423,7 @@ int main(void)
         TEST(test_unknown_and_misplaced_entries_are_refused),
         TEST(test_lines_that_inih_would_misread_are_refused),
         TEST(test_lists_go_on_in_indented_lines),
+        TEST(test_channel_sections_say_who_may),
         TEST(test_channel_sections_set_retention),
         TEST(test_a_long_pattern_is_kept_whole),
         TEST(test_environment_stands_above_the_file_and_flags_above_both),

@@ -18,7 +18,8 @@ static struct options options = {
     .channels_for_all = for_all,
 };
 static const struct rights rights = {.access = ACCESS_OPEN};
-static const struct rights all_rights = {.everything = true};
+static const struct rights all_rights = {.access = ACCESS_GRANTED,
+                                         .grants = {.publish = {"\0\0\0\6user:*", 10}}};
 
 static struct fault fault;
 
