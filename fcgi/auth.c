@@ -1,40 +1,133 @@
 #include "auth.h"
 
 #include "answer.h"
+#include "base/log.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
 
-bool auth_visitor(const struct options *o, const struct request *r, struct visitor *out,
-                  struct fault *why)
+#define COOKIE STR("belfry_token")
+
+/* The token of `Authorization: Bearer`; false: there is none of that kind. */
+static bool read_bearer(const struct request *r, Str *token)
 {
-    *out = (struct visitor){.address = request_var(r, "REMOTE_ADDR")};
-    if (o->trust_remote_user)
-        out->user = request_var(r, "REMOTE_USER");
-    if (out->user.len && !user_is_valid(out->user, "REMOTE_USER", why)) {
-        if (why)
-            why->code = REFUSE_FORBIDDEN;
+    Str value = request_var(r, "HTTP_AUTHORIZATION");
+    size_t blank = str_find(value, ' ');
+    if (!str_eq_nocase(str_make(value.p, blank), STR("Bearer")))
         return false;
-    }
-    out->rights = (struct rights){
-        .access = (enum access)o->access,
-        .user = out->user,
-        .for_all = str_of(o->channels_for_all),
-    };
+    *token = str_trim(str_skip(value, blank));
     return true;
+}
+
+/* How many cookies of that name there are; a second one may have been put there by another site of
+ * the same domain. */
+static unsigned read_cookie(const struct request *r, Str *token)
+{
+    Str rest = request_var(r, "HTTP_COOKIE");
+    unsigned n = 0;
+    for (Str pair; str_cut(&rest, ';', &pair);) {
+        pair = str_trim(pair);
+        size_t equals = str_find(pair, '=');
+        if (equals == pair.len || !str_eq(str_make(pair.p, equals), COOKIE))
+            continue;
+        *token = str_trim(str_skip(pair, equals + 1));
+        n++;
+    }
+    return n;
+}
+
+/* What is wrong with it is nobody's business but the log's. */
+static bool refuse_token(const struct visitor *v, const struct fault *reason, struct fault *why)
+{
+    log_info("token refused", kz("reason", reason->text), kv("address", v->address));
+    return fail(why, REFUSE_INVALID_TOKEN, "invalid_token");
+}
+
+static bool take_token(struct tokens *tokens, Str text, Msec wall, struct visitor *out,
+                       struct fault *why)
+{
+    struct fault reason = {0};
+    out->token = tokens_admit(tokens, text, wall, &reason);
+    if (!out->token)
+        return refuse_token(out, &reason, why);
+    out->user = out->token->user;
+    out->rights.grants = out->token->grants;
+    /* In the time that clocks may differ it is good to the end of that. */
+    out->expires = out->token->expires + (wall < out->token->expires ? 0 : TOKEN_SKEW);
+    return true;
+}
+
+static bool take_cookie(struct tokens *tokens, unsigned n, Str text, Msec wall, struct visitor *out,
+                        struct fault *why)
+{
+    static const struct fault twice = {REFUSE_INVALID_TOKEN, "the cookie belfry_token came twice"};
+    out->is_browsers_doing = true;
+    return n > 1 ? refuse_token(out, &twice, why) : take_token(tokens, text, wall, out, why);
+}
+
+static bool take_remote_user(const struct request *r, struct visitor *out, struct fault *why)
+{
+    out->user = request_var(r, "REMOTE_USER");
+    out->is_browsers_doing = out->user.len > 0;
+    if (!out->user.len || user_is_valid(out->user, "REMOTE_USER", why))
+        return true;
+    if (why)
+        why->code = REFUSE_FORBIDDEN;
+    return false;
+}
+
+bool auth_visitor(const struct options *o, struct tokens *tokens, const struct request *r,
+                  Msec wall, struct visitor *out, struct fault *why)
+{
+    Str token = STR_NONE, cookie = STR_NONE;
+    unsigned cookies = read_cookie(r, &cookie);
+    bool ok = true;
+    *out = (struct visitor){.address = request_var(r, "REMOTE_ADDR")};
+    out->rights = options_rights(o);
+    if (read_bearer(r, &token))
+        ok = take_token(tokens, token, wall, out, why);
+    else if (cookies)
+        ok = take_cookie(tokens, cookies, cookie, wall, out, why);
+    else if (o->trust_remote_user)
+        ok = take_remote_user(r, out, why);
+    out->rights.user = out->user;
+    return ok;
+}
+
+void visitor_fini(struct visitor *v)
+{
+    token_unref(v->token);
+}
+
+static bool is_own_host(const struct request *r, Str origin)
+{
+    Str host = str_skip(origin, str_find(origin, ':') + strlen("://"));
+    return host.len && str_eq_nocase(host, request_var(r, "HTTP_HOST"));
+}
+
+/* A form of another site can be neither without asking first (CORS). */
+static bool is_from_a_program(const struct request *r)
+{
+    Str type = request_var(r, "CONTENT_TYPE");
+    type = str_trim(str_make(type.p, str_find(type, ';')));
+    return request_var(r, "HTTP_X_REQUESTED_WITH").len ||
+           str_eq_nocase(type, STR("application/json")) ||
+           str_eq_nocase(type, STR("application/x-ndjson"));
 }
 
 bool auth_origin(const struct options *o, const struct request *r, const struct visitor *v,
                  struct fault *why)
 {
     Str origin = request_var(r, "HTTP_ORIGIN");
-    if (!v->user.len || !origin.len || is_listed(str_of(o->origins), origin))
+    if (!v->is_browsers_doing)
         return true;
-    Str host = origin;
-    size_t scheme = str_find(host, ':');
-    host = str_skip(host, scheme + strlen("://"));
-    if (host.len && str_eq_nocase(host, request_var(r, "HTTP_HOST")))
-        return true;
-    return fail(why, REFUSE_FORBIDDEN, "Origin: %.*s is not among the origins", FMT(origin));
+    if (!origin.len)
+        return fail(why, REFUSE_FORBIDDEN, "Origin: is missing; a cookie or a password needs it");
+    if (!is_own_host(r, origin) && !is_listed(str_of(o->origins), origin))
+        return fail(why, REFUSE_FORBIDDEN, "Origin: %.*s is not among the origins", FMT(origin));
+    return is_from_a_program(r) ||
+           fail(why, REFUSE_FORBIDDEN,
+                "Content-Type: with a cookie or a password a form needs the "
+                "header X-Requested-With");
 }
 
 bool auth_is_allowed(Str addresses, Str address)

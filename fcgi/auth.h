@@ -1,24 +1,30 @@
-/* auth -- who asks, and what that one may do. Identity comes from the web server's REMOTE_USER
- * where the options trust it, and from nothing that a client could set. Pure. */
+/* auth -- who asks, and what that one may do. Identity comes from a token that was verified (a
+ * bearer's, or a cookie's), or from the web server's REMOTE_USER where the options trust it, and
+ * from nothing that a client could set. */
 #ifndef BELFRY_AUTH_H
 #define BELFRY_AUTH_H
 
 #include "base/options.h"
 #include "request.h"
-#include "wire/rights.h"
+#include "tokens.h"
 
-/* The strings are the request's and the options'. */
+/* The strings are the request's, the options' and the token's. */
 struct visitor {
     Str user; /* empty: anonymous */
     Str address;
     struct rights rights;
+    struct token *token;    /* NULL: none was shown */
+    Msec expires;           /* wall clock: when the rights end; 0: never */
+    bool is_browsers_doing; /* identity that a browser sends by itself, whoever made the page */
 };
 
-MUST_USE bool auth_visitor(const struct options *o, const struct request *r, struct visitor *out,
-                           struct fault *why);
-/* What a browser sends by itself (a password, a certificate) proves nothing about a page of
- * another site: a request that changes something must come from the mount's own or an allowed
- * one. */
+/* A fault is INVALID_TOKEN or FORBIDDEN, fit for the public; the log has more. */
+MUST_USE bool auth_visitor(const struct options *o, struct tokens *tokens, const struct request *r,
+                           Msec wall, struct visitor *out, struct fault *why);
+void visitor_fini(struct visitor *v);
+/* What a browser sends by itself (a cookie, a password, a certificate) proves nothing about a page
+ * of another site: a request that changes something must then come from the mount's own or a listed
+ * origin, and in a shape that no plain form has. */
 MUST_USE bool auth_origin(const struct options *o, const struct request *r, const struct visitor *v,
                           struct fault *why);
 /* Whether the address may read /metrics. */

@@ -8,6 +8,7 @@
 #include "spawn.h"
 #include "supervise.h"
 #include "take.h"
+#include "tokens.h"
 #include "worker.h"
 
 #include <signal.h>
@@ -98,6 +99,15 @@ static int serve(const struct options *o, struct listener *l, const struct herit
     return EX_OK;
 }
 
+/* What each worker would find out for itself, again and again. */
+static bool check_tokens(const struct options *o, struct fault *why)
+{
+    struct tokens *t = tokens_open(o, why);
+    bool ok = t;
+    tokens_close(t);
+    return ok;
+}
+
 static int listen_and_serve(const struct options *o, const struct heritage *inherited)
 {
     static const struct heritage own = {1, -1, -1, -1, -1};
@@ -109,7 +119,7 @@ static int listen_and_serve(const struct options *o, const struct heritage *inhe
         listener_inherit(&l, inherited->listen, inherited->lock, STR_NONE);
         return serve(o, &l, inherited);
     }
-    if (!listener_open(&l, o, &why))
+    if (!check_tokens(o, &why) || !listener_open(&l, o, &why))
         return refuse(&why);
     if (o->workers == 1)
         return serve(o, &l, &own);

@@ -112,7 +112,12 @@ bool opening_read(struct opening *o, const struct options *options, const struct
     uint64_t ping = PING, limit = LIMIT_MOST;
     *o = (struct opening){.wait = WAIT};
     o->stream = (struct stream_request){
-        .user = v->user, .rights = v->rights, .address = v->address, .start = START_DEFAULT};
+        .user = v->user,
+        .rights = v->rights,
+        .expires = v->expires,
+        .address = v->address,
+        .start = START_DEFAULT,
+    };
     bool ok = read_channels(o, options, q, v, name, why) && read_client(o, q, why) &&
               read_start(&o->stream, options, q, header, wall, why) &&
               query_flag(q, "envelope", &o->stream.envelope, why) &&

@@ -12,22 +12,22 @@
 enum { PARTS_MAX = 8, PATH_MAX_BYTES = 8192 };
 
 static const struct route routes[] = {
-    {"", "GET", opening_stream},
-    {"poll", "GET", opening_poll},
-    {"subscribe", "POST", subscribe_add},
-    {"unsubscribe", "POST", subscribe_remove},
-    {"send", "POST", send_publish},
-    {"history", "GET", history_page},
-    {"health", "GET", state_health},
-    {"ready", "GET", state_ready},
-    {"metrics", "GET", state_metrics},
-    {"presence", "GET", NULL},
-    {"refresh", "POST", NULL},
-    {"ticket", "POST", NULL},
-    {"client.js", "GET", NULL}, /* where it was not built in */
+    {"", "GET", opening_stream, false},
+    {"poll", "GET", opening_poll, false},
+    {"subscribe", "POST", subscribe_add, false},
+    {"unsubscribe", "POST", subscribe_remove, false},
+    {"send", "POST", send_publish, false},
+    {"history", "GET", history_page, false},
+    {"health", "GET", state_health, true},
+    {"ready", "GET", state_ready, true},
+    {"metrics", "GET", state_metrics, true},
+    {"presence", "GET", NULL, false},
+    {"refresh", "POST", NULL, false},
+    {"ticket", "POST", NULL, false},
+    {"client.js", "GET", NULL, false}, /* where it was not built in */
 };
-static const struct route stream_route = {"NAME", "GET", opening_stream};
-static const struct route asset_route = {"FILE", "GET", asset_serve};
+static const struct route stream_route = {"NAME", "GET", opening_stream, false};
+static const struct route asset_route = {"FILE", "GET", asset_serve, true};
 
 struct path {
     size_t n;
@@ -199,7 +199,9 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
     Str given = request_var(v->request, "QUERY_STRING");
     v->wants_stream =
         r->handle == opening_stream && accepts_stream(request_var(v->request, "HTTP_ACCEPT"));
-    return auth_visitor(o, v->request, &v->visitor, why) &&
+    v->visitor.address = request_var(v->request, "REMOTE_ADDR");
+    return (r->is_public || auth_visitor(o, v->worker->tokens, v->request,
+                                         link_wall(v->worker->link), &v->visitor, why)) &&
            (strcmp(r->method, "POST") != 0 || auth_origin(o, v->request, &v->visitor, why)) &&
            query_parse(&v->query, given.len ? given : query, why);
 }

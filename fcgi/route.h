@@ -11,6 +11,7 @@ struct route {
     const char *path;                /* below the mount, without its first slash */
     const char *method;              /* the only one besides HEAD (of a GET) and OPTIONS */
     void (*handle)(struct visit *v); /* NULL: this mount does not offer it */
+    bool is_public;                  /* whoever asks: a token is not looked at */
 };
 
 /* The route of `path`, as it stands in REQUEST_URI or (decoded already) in PATH_INFO. `name`: what

@@ -10,6 +10,7 @@ static void free_visit(struct visit *v)
     if (v->free_state)
         v->free_state(v->state);
     v->worker->visits--;
+    visitor_fini(&v->visitor);
     request_free(v->request);
     query_fini(&v->query);
     buf_fini(&v->name);

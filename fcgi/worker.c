@@ -8,6 +8,7 @@
 #include "handover.h"
 #include "opening.h"
 #include "take.h"
+#include "tokens.h"
 #include "wait.h"
 #include "wire/names.h"
 
@@ -92,6 +93,7 @@ static void on_tick(void *owner)
     link_tick(w->link, now);
     roster_tick(w->roster, now);
     opening_tick(w, now);
+    tokens_tick(w->tokens, now);
     pipes_tick(&w->pipes, now, w->options->slow_timeout);
     if (w->conns)
         conns_tick(w->conns, now);
@@ -124,7 +126,8 @@ bool worker_open(struct worker *w, const struct options *o, unsigned number, str
     w->paces = timer_new(w->loop, on_pace, w);
     timer_every(w->ticks, TICK);
     loop_before_sleep(w->loop, turn, w);
-    return w->cable != NULL;
+    w->tokens = tokens_open(o, why);
+    return w->cable && w->tokens;
 }
 
 bool worker_listen(struct worker *w, struct listener *l, int handover, struct fault *why)
@@ -199,6 +202,7 @@ void worker_close(struct worker *w)
     cable_close(w->cable);
     timer_free(w->ticks);
     timer_free(w->paces);
+    tokens_close(w->tokens);
     request_parser_free(w->parser);
     heap_fini(&w->waits);
     loop_free(w->loop);

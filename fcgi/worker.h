@@ -17,6 +17,7 @@ struct handover;
 struct listener;
 struct request_parser;
 struct take;
+struct tokens;
 
 struct worker {
     const struct options *options;
@@ -28,6 +29,7 @@ struct worker {
     struct link *link;
     struct roster *roster;
     struct request_parser *parser;
+    struct tokens *tokens;
     struct conns *conns;         /* NULL: nobody listens */
     struct pipes pipes;          /* answers of CGI programs */
     struct handover *handover;   /* NULL: no socket for CGI programs */

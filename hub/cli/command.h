@@ -31,5 +31,7 @@ extern const struct command check_command;
 extern const struct command prune_command;
 extern const struct command recover_command;
 extern const struct command doctor_command;
+extern const struct command token_command;
+extern const struct command keygen_command;
 
 #endif

@@ -67,7 +67,7 @@ def commands():
 def test_help_lists_every_command_and_each_explains_itself():
     named = commands()
     assert named == ["pub", "sub", "log", "channels", "streams", "links", "stats", "top", "backup",
-                     "check", "prune", "recover", "doctor"]
+                     "check", "prune", "recover", "doctor", "token", "keygen"]
     for name in named:
         done = subprocess.run([BELFRY, name, "--help"], capture_output=True, text=True, check=True)
         assert done.stdout.startswith("usage: belfry " + name)

@@ -1,0 +1,187 @@
+"""Who asks, and what that one may: tokens, rights by channel, and what other sites may not do."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from belfry import BUILD, command, now, request
+from sse import Stream
+from test_cgi import cgi_server
+
+CHANNELS = {
+    "room:vip*": {"subscribe": "closed", "publish": "granted"},
+    "room:*": {"subscribe": "authenticated", "publish": "granted"},
+    "open:*": {"subscribe": "open", "publish": "open"},
+}
+
+
+@pytest.fixture
+def world(world):
+    """Closed to all but those with a token, by the rules above."""
+    path = os.path.join(world.dir, "keys")
+    assert command(world, "keygen", "--jwt", path).returncode == 0
+    world.set(token_keys=path, access="granted")
+    world.channels.update(CHANNELS)
+    return world
+
+
+def token(world, user="alice", **grants):
+    flags = ["--%s=%s" % item for item in grants.items()]
+    done = command(world, "token", user, *flags)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def bearer(world, user="alice", **grants):
+    return {"Authorization": "Bearer " + token(world, user, **grants)}
+
+
+def test_a_token_says_who_it_is(server):
+    alice = bearer(server.world, publish="room:*")
+    with Stream(server, channel="room:1", headers=alice) as stream:
+        hello = stream.connected()
+        assert hello["user"] == "alice" and "user:alice" in hello["channels"]
+        sent = server.post("/send", {"channel": "room:1", "data": 1}, headers=alice)
+        assert sent.status == 200 and stream.next().id == sent.json["id"]
+    cookie = {"Cookie": "a=b; belfry_token=" + token(server.world, "bob")}
+    with Stream(server, channel="room:1", headers=cookie) as stream:
+        assert stream.connected()["user"] == "bob"
+    bad = server.get("/poll", channel="open:1", headers={"Authorization": "Bearer a.b.c"})
+    problem = bad.problem(401, "invalid_token")
+    assert problem["detail"] == "invalid_token"
+    assert bad.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    assert server.get("/health", headers={"Authorization": "Bearer a.b.c"}).status == 200
+
+
+def test_what_nothing_allows_is_refused_by_name(site):
+    nobody = site.get("/poll", channel="room:1").problem(403, "forbidden")
+    assert nobody["detail"] == "channel: room:1: subscribe is not allowed"
+    alice = bearer(site.world, subscribe="a*")
+    refused = site.post("/send", {"channel": "room:1", "data": 1}, headers=alice)
+    assert refused.problem(403)["detail"] == "channel: room:1: publish is not allowed"
+    for channel in ("b", "*", "user:bob", "room:vip", "room:vip*", "user:*"):
+        site.get("/history", channel=channel, headers=alice).problem(403)
+        site.get("/poll", channel=channel, wait=0, headers=alice).problem(403)
+    for channel in ("abc", "a*", "ab*", "room:*", "user:alice", "open:*", "all"):
+        assert site.get("/history", channel=channel, headers=alice).status == 200
+    with Stream(site, channel="a", headers=alice) as stream:
+        hello = stream.connected()
+        more = site.post("/subscribe", {"clientId": hello["clientId"], "channels": ["ab", "b"]},
+                         headers=alice)
+        assert more.problem(403)["detail"] == "channels: b: subscribe is not allowed"
+
+
+def test_a_pattern_delivers_what_each_channel_allows(site):
+    world = site.world
+    alice = bearer(world, publish="*")
+    with Stream(site, channel="room:*", headers=alice) as stream:
+        hello = stream.connected()
+        ids = [site.post("/send", {"channel": channel, "data": 1}, headers=alice).json["id"]
+               for channel in ("room:1", "room:vip", "room:vip2", "room:2")]
+        assert [event.id for event in stream.take(2)] == [ids[0], ids[3]]
+    with Stream(site, channel="room:*", headers=alice, last_id=hello["cursor"]) as stream:
+        stream.connected()
+        assert [event.id for event in stream.take(2)] == [ids[0], ids[3]]
+    for path in ("/history", "/poll"):
+        page = site.get(path, headers=alice, channel="room:*", after=hello["cursor"],
+                        cursor=hello["cursor"]).json
+        assert [event["id"] for event in page["events"]] == [ids[0], ids[3]]
+
+
+def test_a_stream_ends_with_its_token(site):
+    short = bearer(site.world, ttl="2s")
+    exp = time.time() + 2
+    with Stream(site, channel="room:1", headers=short) as stream:
+        stream.connected()
+        bye = stream.until_event("bye", 10)
+        assert json.loads(bye.data) == {"reason": "expired"}
+        assert time.time() < exp + 1.5
+    began = now()
+    short = bearer(site.world, ttl="1s")
+    assert site.get("/poll", channel="room:1", wait=20, headers=short).status == 200
+    assert now() - began < 10
+
+
+def test_keys_change_while_streams_go_on(worker, site):
+    world = worker.world
+    before = bearer(world, subscribe="a")
+    path = world.options["token_keys"]
+    with Stream(site, channel="a", headers=before) as stream:
+        stream.connected()
+        assert command(world, "keygen", "--jwt", "--alg", "ES256", path).returncode == 0
+        worker.program.wait_line(r"token keys file=\S+ keys=2")
+        after = bearer(world, "bob", subscribe="a", publish="a")
+        sent = site.post("/send", {"channel": "a", "data": 1}, headers=after)
+        assert sent.status == 200 and stream.next().id == sent.json["id"]
+        assert site.get("/history", channel="a", headers=before).status == 200
+        with open(path, "w", encoding="utf-8") as keys:
+            keys.write("short")
+        worker.program.wait_line("the secret has 5 bytes")
+        assert site.get("/history", channel="a", headers=after).status == 200
+
+
+def test_a_page_of_another_site_does_nothing_in_a_users_name(site):
+    cookie = {"Cookie": "belfry_token=" + token(site.world, publish="room:*")}
+    body = {"channel": "room:1", "data": 1}
+    host = "127.0.0.1:%d" % site.port
+
+    def status(kind="application/json", raw=None, **headers):
+        headers = dict(cookie, **{name.replace("_", "-"): value for name, value in headers.items()})
+        return site.post("/send", body, headers=headers, raw=raw, kind=kind).status
+
+    form = "channel=room:1&data=1"
+    assert status(Origin="http://" + host) == 200
+    assert status(Origin="https://evil.example") == 403
+    assert status(Origin="null") == 403
+    assert status() == 403
+    assert status(kind="text/plain", raw=json.dumps(body), Origin="http://" + host) == 403
+    assert status(kind="application/x-www-form-urlencoded", raw=form, Origin="http://" + host) == 403
+    assert status(kind="application/x-www-form-urlencoded", raw=form, Origin="http://" + host,
+                  X_Requested_With="x") == 200
+
+
+@pytest.mark.options(origins="https://app.example")
+def test_only_listed_origins_read_with_credentials(site):
+    for origin in ("null", "https://app.example.evil.example", "https://evilapp.example",
+                   "http://app.example", "https://app.example:444", "*"):
+        answer = request(site, "OPTIONS", "/events/send", headers={
+            "Origin": origin, "Access-Control-Request-Method": "POST"})
+        assert "Access-Control-Allow-Origin" not in answer.headers and "Origin" in answer.headers["Vary"]
+    ours = {"Origin": "https://app.example", "Cookie": "belfry_token=" + token(site.world)}
+    with Stream(site, channel="room:1", headers=ours) as stream:
+        assert stream.status == 200
+        assert stream.headers["access-control-allow-origin"] == "https://app.example"
+        assert stream.headers["access-control-allow-credentials"] == "true"
+
+
+def test_bad_keys_stop_the_start(world):
+    with open(world.options["token_keys"], "w", encoding="utf-8") as keys:
+        keys.write("short")
+    done = subprocess.run([os.path.join(BUILD, "belfry-fcgi"), "--config", world.write_config()],
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 78 and "the secret has 5 bytes, at least 32" in done.stderr
+
+
+def test_logs_hold_no_token(site, worker, hub):
+    good, bad = token(site.world, subscribe="a"), token(site.world)[:-8] + "AAAAAAAA"
+    for text in (good, bad, "Secret.Secret.Secret"):
+        for header in ({"Authorization": "Bearer " + text}, {"Cookie": "belfry_token=" + text}):
+            site.get("/poll", channel="a", wait=0, headers=header)
+            site.post("/send", {"channel": "a", "data": 1}, headers=header)
+    worker.program.wait_line('token refused reason="signature: does not fit"')
+    for program in (worker, hub, site.program):
+        log = program.log()
+        assert "Secret" not in log and "eyJ" not in log
+        for part in good.split(".") + bad.split("."):
+            assert part not in log
+    assert "eyJ" not in site.error_log()
+
+
+@pytest.mark.web("lighttpd")
+def test_a_resident_worker_believes_what_a_cgi_program_hands_over(worker):
+    server = cgi_server(worker.world, "lighttpd", "lighttpd-cgi").start()
+    with Stream(server, channel="room:1", headers=bearer(worker.world)) as stream:
+        assert stream.connected()["user"] == "alice"
+    assert server.get("/poll", channel="room:1").status == 403
