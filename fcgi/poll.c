@@ -64,6 +64,13 @@ static bool on_beat(struct sink *s, Cursor through)
     return true; /* a poll says nothing before its answer */
 }
 
+static bool on_token(struct sink *s, Msec expires)
+{
+    (void)s;
+    (void)expires;
+    return true;
+}
+
 static void put_document(const struct poll *p, struct buf *b)
 {
     buf_put(b, buf_str(&p->head));
@@ -141,7 +148,8 @@ static void render(struct buf *out, const struct event *e, bool without_id)
 }
 
 static const struct sink_ops poll_ops = {
-    FORM_JSON, on_connected, on_gap, on_events, on_beat, on_idle, on_bye, on_close, render,
+    FORM_JSON, on_connected, on_gap,   on_events, on_beat,
+    on_idle,   on_bye,       on_close, render,    on_token,
 };
 
 static void on_writable(void *owner)

@@ -3,6 +3,7 @@
 #include "asset.h"
 #include "history.h"
 #include "opening.h"
+#include "refresh.h"
 #include "send.h"
 #include "state.h"
 #include "subscribe.h"
@@ -12,18 +13,12 @@
 enum { PARTS_MAX = 8, PATH_MAX_BYTES = 8192 };
 
 static const struct route routes[] = {
-    {"", "GET", opening_stream, false},
-    {"poll", "GET", opening_poll, false},
-    {"subscribe", "POST", subscribe_add, false},
-    {"unsubscribe", "POST", subscribe_remove, false},
-    {"send", "POST", send_publish, false},
-    {"history", "GET", history_page, false},
-    {"health", "GET", state_health, true},
-    {"ready", "GET", state_ready, true},
-    {"metrics", "GET", state_metrics, true},
-    {"presence", "GET", NULL, false},
-    {"refresh", "POST", NULL, false},
-    {"ticket", "POST", NULL, false},
+    {"", "GET", opening_stream, false},          {"poll", "GET", opening_poll, false},
+    {"subscribe", "POST", subscribe_add, false}, {"unsubscribe", "POST", subscribe_remove, false},
+    {"send", "POST", send_publish, false},       {"history", "GET", history_page, false},
+    {"health", "GET", state_health, true},       {"ready", "GET", state_ready, true},
+    {"metrics", "GET", state_metrics, true},     {"presence", "GET", NULL, false},
+    {"refresh", "POST", refresh_token, false},   {"ticket", "POST", NULL, false},
     {"client.js", "GET", NULL, false}, /* where it was not built in */
 };
 static const struct route stream_route = {"NAME", "GET", opening_stream, false};

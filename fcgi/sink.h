@@ -53,6 +53,8 @@ struct sink_ops {
     void (*close)(struct sink *s, bool abort);
     /* One event in the sink's form, appended. The same for all sinks of a form. */
     void (*render)(struct buf *out, const struct event *e, bool without_id);
+    /* The stream's rights end soon; `expires`: ms since 1970. */
+    bool (*token)(struct sink *s, Msec expires);
 };
 
 struct sink {

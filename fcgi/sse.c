@@ -85,6 +85,14 @@ static bool on_beat(struct sink *s, Cursor through)
     return put_out(s, &b);
 }
 
+static bool on_token(struct sink *s, Msec expires)
+{
+    struct buf b;
+    buf_init(&b, TEXT_MAX);
+    buf_printf(&b, "event: token\ndata: {\"expires\":%llu}\n\n", (unsigned long long)expires);
+    return put_out(s, &b);
+}
+
 static bool on_idle(struct sink *s, Cursor at, bool more)
 {
     (void)s;
@@ -123,11 +131,12 @@ static void on_close(struct sink *s, bool abort)
 }
 
 static const struct sink_ops plain_ops = {
-    FORM_PLAIN, on_connected, on_gap, on_events, on_beat, on_idle, on_bye, on_close, render_plain,
+    FORM_PLAIN, on_connected, on_gap,   on_events,    on_beat,
+    on_idle,    on_bye,       on_close, render_plain, on_token,
 };
 static const struct sink_ops envelope_ops = {
     FORM_ENVELOPE, on_connected, on_gap,   on_events,       on_beat,
-    on_idle,       on_bye,       on_close, render_envelope,
+    on_idle,       on_bye,       on_close, render_envelope, on_token,
 };
 
 static void on_writable(void *owner)

@@ -2,6 +2,7 @@
 #include "inside.h"
 
 #include "link.h"
+#include "wire/names.h"
 
 enum { LIST_MAX = 16 * 1024 * 1024 };
 /* A stream that was opened with a cursor begins its additions there for so long. */
@@ -44,6 +45,35 @@ static void add_parts(struct stream *s, const struct msg_add *m, Cursor begin)
     }
 }
 
+/* What it may no longer have goes. What a pattern takes in more than before begins here. */
+static void review_parts(struct stream *s)
+{
+    for (size_t i = s->part_count; i-- > 0;) {
+        struct part *part = &s->parts[i];
+        if (!stream_may_read(s, part->sub->name))
+            stream_drop_part(s, part);
+        else if (is_pattern(part->sub->name) && !part->is_late && part->from < s->at.at)
+            part->from = s->at.at;
+    }
+}
+
+/* The same user has shown another token. */
+static void renew_rights(struct stream *s, const struct msg_add *m)
+{
+    struct pass *old = s->pass;
+    struct rights rights = old->rights;
+    Str lists = m->grants;
+    rights.user = s->user;
+    rights.grants = (struct grants){0};
+    if (list_next(&lists, &rights.grants.subscribe) && list_next(&lists, &rights.grants.publish))
+        list_next(&lists, &rights.grants.presence);
+    s->pass = pass_take(&s->roster->passes, &rights);
+    s->expires = m->expires;
+    s->is_warned = false;
+    pass_unref(old);
+    review_parts(s);
+}
+
 /* A held start waits for more additions, but not for ever. */
 static void hold_on(struct stream *s)
 {
@@ -60,6 +90,8 @@ void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin)
     *begin = where_to_begin(s, m);
     audience_leave(s);
     remove_parts(s, m->remove);
+    if (m->grants.len)
+        renew_rights(s, m);
     if (m->add.len)
         add_parts(s, m, *begin);
     audience_enter(s);

@@ -89,6 +89,7 @@ void stream_put_image(const struct stream *s, Msec now, struct buf *out)
         .address = s->address,
         .farewell = s->farewell,
         .greeted = s->is_greeted,
+        .warned = s->is_warned,
         .resumed = s->is_resumed,
         .held = s->is_held,
         .measured = true,
@@ -214,6 +215,7 @@ struct stream *stream_restore(struct roster *r, const struct image_stream *m, st
     }
     s->opened = m->opened;
     s->is_greeted = m->greeted;
+    s->is_warned = m->warned;
     s->is_resumed = m->resumed;
     s->is_held = m->held;
     if (m->known) {

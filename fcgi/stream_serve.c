@@ -4,7 +4,7 @@
 #include "link.h"
 #include "wire/names.h"
 
-enum { LIST_MAX = 16 * 1024 * 1024, HOLD_MOST = 2000 };
+enum { LIST_MAX = 16 * 1024 * 1024, HOLD_MOST = 2000, TOLD_AHEAD = 60 * 1000 };
 
 Cursor stream_at(const struct stream *s)
 {
@@ -177,6 +177,20 @@ static void beat(struct stream *s)
     stream_wrote(s, s->sink->ops->beat(s->sink, through));
 }
 
+/* What is to be said of the end of its rights, once. */
+static bool owes_notice(const struct stream *s)
+{
+    bool is_able = s->is_greeted && !s->is_full && !s->is_poll;
+    return is_able && s->expires && !s->is_warned &&
+           link_wall(s->roster->link) + TOLD_AHEAD >= s->expires;
+}
+
+static void give_notice(struct stream *s)
+{
+    s->is_warned = true;
+    stream_wrote(s, s->sink->ops->token(s->sink, s->expires));
+}
+
 void stream_tick(struct stream *s)
 {
     Msec now = s->roster->now;
@@ -191,6 +205,8 @@ void stream_tick(struct stream *s)
         stream_bye(s, BYE_EXPIRED);
     } else if (is_stuck || lags_too_far(s)) {
         stream_bye(s, BYE_SLOW);
+    } else if (owes_notice(s)) {
+        give_notice(s);
     } else if (!s->is_full && !s->is_poll && now - s->written >= s->ping * (Msec)1000) {
         beat(s);
     } else {

@@ -17,7 +17,8 @@ struct change {
     uint64_t carrier;          /* the link that was sent ADD */
     Msec until;
     char client[CLIENT_MAX + 1];
-    struct buf add, remove;
+    struct buf add, remove, grants;
+    Msec expires; /* with grants */
 };
 
 static void on_found(struct hub *h, struct op *op);
@@ -38,6 +39,7 @@ static void change_free(struct change *c)
     begin_fini(&c->begin);
     buf_fini(&c->add);
     buf_fini(&c->remove);
+    buf_fini(&c->grants);
     free(c->find.channels);
     free(c);
 }
@@ -111,6 +113,8 @@ static void say_add(struct hub *h, struct peer *p, const struct change *c,
                             .reason = (uint8_t)c->begin.reason,
                             .oldest = c->begin.oldest,
                             .missing = buf_str(&c->begin.missing),
+                            .grants = buf_str(&c->grants),
+                            .expires = c->expires,
                         });
     peer_send(h, p, VERB_ADD, &body);
 }
@@ -181,8 +185,11 @@ static struct change *change_new(const struct peer *p, const struct msg_change *
     snprintf(c->client, sizeof c->client, "%s", client->name);
     buf_init(&c->add, BODY_MAX);
     buf_init(&c->remove, BODY_MAX);
+    buf_init(&c->grants, BODY_MAX);
     buf_put(&c->add, m->add);
     buf_put(&c->remove, m->remove);
+    buf_put(&c->grants, m->grants);
+    c->expires = m->expires;
     c->begin = (struct begin){
         .start = m->start, .at = m->at, .value = m->value, .names = buf_str(&c->add)};
     return c;

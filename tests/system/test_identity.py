@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from belfry import BUILD, command, now, request
+from belfry import BUILD, command, now, request, until
 from sse import Stream
 from test_cgi import cgi_server
 
@@ -185,3 +185,29 @@ def test_a_resident_worker_believes_what_a_cgi_program_hands_over(worker):
     with Stream(server, channel="room:1", headers=bearer(worker.world)) as stream:
         assert stream.connected()["user"] == "alice"
     assert server.get("/poll", channel="room:1").status == 403
+
+
+@pytest.mark.options(workers="2")
+def test_another_token_lets_a_stream_go_on(site):
+    """Whichever worker is asked, and whichever has the stream."""
+    world = site.world
+    streams = [Stream(site, channel="room:1", headers=bearer(world, ttl="5s", subscribe="a"))
+               for _ in range(4)]
+    exp = time.time() + 5
+    later = bearer(world, ttl="90s")
+    for stream in streams:
+        client = stream.connected()["clientId"]
+        assert stream.until_event("token").data.startswith('{"expires":')
+        body = {"clientId": client}
+        assert site.post("/refresh", body, headers=later).status == 204
+        site.post("/refresh", body, headers=bearer(world, "mallory")).problem(403)
+        site.post("/refresh", body).problem(401, "unauthorized")
+        site.post("/refresh", {"clientId": "0123456789abcdef"}, headers=later).problem(404)
+        more = {"clientId": client, "channel": "a"}
+        site.post("/subscribe", more, headers=bearer(world, subscribe="a")).problem(403)
+    sender = bearer(world, publish="room:*")
+    until(lambda: time.time() > exp + 1, 10)
+    sent = site.post("/send", {"channel": "room:1", "data": 1}, headers=sender).json["id"]
+    for stream in streams:
+        assert stream.until_event("message").id == sent
+        stream.close()
