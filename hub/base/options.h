@@ -37,7 +37,7 @@ struct options {
 #undef OPTION
     /* In the file's order; the first that matches wins. Both arrays have section_count elements. */
     struct channel_section *sections;
-    struct rule *rules;
+    struct channel_rule *rules;
     size_t section_count;
     int argc; /* what was left of the command line: operands */
     char **argv;

@@ -44,7 +44,7 @@ static bool add_section(struct options *o, Str pattern, const char *place, struc
     o->rules = must_realloc(o->rules, n * sizeof *o->rules);
     char *copy = str_dup(pattern);
     o->sections[o->section_count] = (struct channel_section){.pattern = copy};
-    o->rules[o->section_count++] = (struct rule){.pattern = str_of(copy)};
+    o->rules[o->section_count++] = (struct channel_rule){.pattern = str_of(copy)};
     return true;
 }
 
@@ -64,7 +64,7 @@ static bool take_retention(struct channel_section *s, const char *place,
     return option_set(option_find(entry->name), place, entry->value, value, why);
 }
 
-static bool take_access(struct rule *rule, enum action action, const char *place,
+static bool take_access(struct channel_rule *rule, enum action action, const char *place,
                         const struct config_entry *entry, struct fault *why)
 {
     struct option_row row = *option_find(STR("access"));

@@ -31,7 +31,7 @@ static bool is_common(Str channel)
     return !str_starts(channel, USER_PREFIX) && !str_starts(channel, STR("$"));
 }
 
-static enum access of_rule(const struct rule *rule, enum action action)
+static enum access of_rule(const struct channel_rule *rule, enum action action)
 {
     enum access access = rule->access[action];
     return access == ACCESS_UNSAID && action == MAY_HISTORY ? rule->access[MAY_SUBSCRIBE] : access;

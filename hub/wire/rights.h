@@ -21,7 +21,7 @@ enum access {
 };
 
 /* A `[channel PATTERN]` of belfry.conf. What it does not say of history is as for subscribe. */
-struct rule {
+struct channel_rule {
     Str pattern;
     enum access access[ACTION_COUNT]; /* UNSAID: as the default */
 };
@@ -33,7 +33,7 @@ struct grants {
 
 struct rights {
     enum access access; /* where no rule says otherwise */
-    const struct rule *rules;
+    const struct channel_rule *rules;
     size_t rule_count;
     Str for_all; /* option channels_for_all: names between commas */
     Str user;    /* empty: anonymous */

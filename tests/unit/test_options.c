@@ -218,7 +218,7 @@ static void test_channel_sections_say_who_may(void **state)
     assert_true(load_text(w, "[channel room:*]\nsubscribe = authenticated\npublish = closed\n"
                              "[channel a]\nkeep = 5\n[channel user:*]\npresence = open\n"));
     assert_int_equal(w->o.section_count, 3);
-    const struct rule *room = &w->o.rules[0];
+    const struct channel_rule *room = &w->o.rules[0];
     assert_true(str_eq(room->pattern, STR("room:*")));
     assert_int_equal(room->access[MAY_SUBSCRIBE], ACCESS_AUTHENTICATED);
     assert_int_equal(room->access[MAY_PUBLISH], ACCESS_CLOSED);

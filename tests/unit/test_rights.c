@@ -78,7 +78,7 @@ static void what_is_for_all_is_read_by_all(void **state)
 static void the_first_rule_that_takes_a_channel_in_decides(void **state)
 {
     (void)state;
-    const struct rule rules[] = {
+    const struct channel_rule rules[] = {
         {STR("room:vip:*"), {[MAY_SUBSCRIBE] = ACCESS_CLOSED, [MAY_PUBLISH] = ACCESS_GRANTED}},
         {STR("room:*"), {[MAY_SUBSCRIBE] = ACCESS_OPEN, [MAY_PUBLISH] = ACCESS_AUTHENTICATED}},
         {STR("user:*"), {[MAY_PUBLISH] = ACCESS_AUTHENTICATED}},
@@ -101,7 +101,7 @@ static void the_first_rule_that_takes_a_channel_in_decides(void **state)
 static void grants_let_in_where_a_channel_is_granted(void **state)
 {
     (void)state;
-    const struct rule rules[] = {{STR("room:shut"), {[MAY_SUBSCRIBE] = ACCESS_CLOSED}}};
+    const struct channel_rule rules[] = {{STR("room:shut"), {[MAY_SUBSCRIBE] = ACCESS_CLOSED}}};
     struct rights r = {
         .access = ACCESS_GRANTED,
         .rules = rules,
@@ -217,7 +217,7 @@ static Str put_grants(struct buf *room, const struct world *w, enum action a)
 
 static size_t compare(const struct world *w, struct buf *room)
 {
-    struct rule rules[RULES];
+    struct channel_rule rules[RULES];
     size_t asked = 0;
     buf_clear(room);
     buf_room(room, 1024); /* so that it does not move */
