@@ -139,8 +139,8 @@ static void join_parts(struct stream *s, const struct msg_opened *m)
             continue;
         struct part *part = stream_find_part(s, p.channel);
         if (!part && !stream_may_read(s, p.channel))
-            continue;  /* added by POST when more was granted */
-        if (!part) { /* for one that the request names its own cursor decides */
+            continue; /* added by POST when more was granted */
+        if (!part) {  /* for one that the request names its own cursor decides */
             roster_notice_crossing(s->roster, p.channel);
             part = stream_add_part(s, p.channel);
             part->from = p.from;
