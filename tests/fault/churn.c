@@ -219,7 +219,7 @@ static void churn_one(void)
 static void churn(uint64_t now)
 {
     uint64_t due = (now - run.churned_at) * run.rate / 1000;
-    if (!due)
+    if (!due || !run.rate)
         return;
     run.churned_at += due * 1000 / run.rate;
     for (; due && !run.is_settling; due--)
