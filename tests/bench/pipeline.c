@@ -101,7 +101,8 @@ int main(int argc, char **argv)
     run.random = 88172645463325252u;
     run.sent_us = calloc((size_t)run.window, sizeof *run.sent_us);
     struct socket_context *context = socket_context_new();
-    run.socket = socket_open(context, SOCKET_DEALER, (struct socket_limits){.max_message = -1}, &why);
+    run.socket =
+        socket_open(context, SOCKET_DEALER, (struct socket_limits){.max_message = -1}, &why);
     if (!run.socket || !run.sent_us || !socket_connect(run.socket, argv[1], &why)) {
         fprintf(stderr, "pipeline: %s\n", why.text);
         return 1;

@@ -59,7 +59,7 @@ static void read_schema(struct run *run, const char *path)
     fclose(f);
     do_sql(run, text);
     do_sql(run, "PRAGMA user_version = 1;"
-                "INSERT INTO epoch VALUES (1, 'aaaaaaaa', 1, 0, 'fresh')");
+                "INSERT INTO epoch VALUES (1, 'benchlog', 1, 1, 'fresh')");
     free(text);
 }
 

@@ -36,7 +36,8 @@ def fan(system, readers, seconds, flight, rate=0, patience=5, **more):
             "deliveries_per_second": round(came["events"] / taken),
             "publishes_per_second": sent["per_second"], "failed": sent["failed"],
             "broken": sent["broken"], "lost": 0, "late": 0, missing: came["lost"],
-            "doubled": came["doubled"], "published": sent["published"], "closed": came["closed"], "p50_us": came["p50_us"], "p99_us": came["p99_us"],
+            "doubled": came["doubled"], "published": sent["published"],
+            "closed": came["closed"], "p50_us": came["p50_us"], "p99_us": came["p99_us"],
             "max_us": came["max_us"], "ack_p50_us": sent["ack_p50_us"],
             "ack_p99_us": sent["ack_p99_us"], **span.each(came["events"])}
 
@@ -75,11 +76,9 @@ def idle(system, scale):
             crowds.append(Readers(system, size - open_now, "idle~", 80, most=64))
             opened = crowds[-1].open()
             now = system.memory()
-            found.append({"streams": size,
-                          "opened_per_second": round((size - open_now) / opened["open_seconds"]),
-                          "kib": {name: round((now[name] - before[name]) / size, 3)
-                                  for name in now},
-                          "kib_all": round(sum(now[name] - before[name] for name in now) / size, 3)})
+            kib = {name: round((now[name] - before[name]) / size, 3) for name in now}
+            found.append({"streams": size, "kib": kib, "kib_all": round(sum(kib.values()), 3),
+                          "opened_per_second": round((size - open_now) / opened["open_seconds"])})
             open_now = size
     finally:
         for readers in crowds:
