@@ -11,6 +11,8 @@ $(1): $(1).o $$(call lib,$$(call parts,$(patsubst $(BUILD)/%,%.c,$(1))))
 endef
 $(foreach t,$(UNIT) $(FUZZ),$(eval $(call test,$(t))))
 $(BUILD)/tests/unit/test_journal_recover: $(BUILD)/tests/sim/dice.o
+$(BUILD)/tests/unit/test_journal_memory: $(addprefix $(BUILD)/tests/sim/,journal_memory.o \
+    memory_log.o memory_read.o memory_keys.o dice.o)
 $(UNIT):
 	$(link) $(LDLIBS) $(shell pkg-config --libs cmocka)
 # Without libFuzzer a target only replays what it is given.
