@@ -48,7 +48,7 @@ static void make(struct browser *p)
     p->has_envelope = dice_luck(d, 20);
     p->has_user = dice_luck(d, 25);
     p->first = (uint8_t)(dice_luck(d, 50) ? START_DEFAULT : 2 + dice_roll(d, 3));
-    p->limit = dice_luck(d, 50) ? 1000 : 1 + (uint32_t)dice_roll(d, 50);
+    p->limit = dice_luck(d, 50) ? 1000 : 20 + (uint32_t)dice_roll(d, 200);
     p->url = (unsigned)dice_draw(d) & all;
     if (dice_luck(d, 70))
         p->url &= (unsigned)dice_draw(d);
@@ -207,14 +207,14 @@ static void note_left(struct browser *p, unsigned channels)
 /* What was asked for and not answered may have been done, or may not. */
 static void note_unanswered(struct browser *p)
 {
-    unsigned joined = p->asked & p->wants & ~p->has;
+    unsigned joined = p->asked & ~p->has;
     for (unsigned i = 0; i < ROOM_NAMES; i++)
         if (joined & 1u << i)
             note(p, (struct fact){.what = FACT_JOINED,
                                   .channel = str_of(room_names[i]),
                                   .id = p->began,
                                   .late = true});
-    note_left(p, p->asked & p->has & ~p->wants);
+    note_left(p, p->has & ~p->wants);
     note_left(p, joined);
 }
 
@@ -334,14 +334,21 @@ static void send_post(struct browser *p, unsigned channels, bool is_adding)
                           .is_adding = is_adding,
                           .is_late = is_explicit};
     p->asking |= channels;
-    p->asked |= channels;
+    p->asked |= is_adding ? channels : 0;
     call_begin(k, &post->call, VERB_CHANGE, &body, true);
     buf_fini(&names);
 }
 
+/* What came late of a log that is no more is nobody's to judge. */
+static bool may_ask(const struct browser *p)
+{
+    bool is_held = !p->url && p->world->mono <= p->connected_at + STILL_HELD;
+    return !p->world->setup.may_fork || !p->has_cursor || is_held;
+}
+
 static void ask_for_channels(struct browser *p)
 {
-    if (!p->is_open || p->asking || p->world->mono < p->ask_at || p->is_poll)
+    if (!p->is_open || p->asking || p->world->mono < p->ask_at || p->is_poll || !may_ask(p))
         return;
     unsigned missing = p->wants & ~p->has, excess = p->has & ~p->wants;
     if (missing)
@@ -409,7 +416,8 @@ bool page_is_done(const struct browser *p)
         return false;
     if (p->is_poll)
         return true;
-    return p->state == PAGE_ON && p->is_open && !p->asking && p->wants == p->has && !p->text.len;
+    return p->state == PAGE_ON && p->is_open && !p->asking && (p->wants == p->has || !may_ask(p)) &&
+           !p->text.len;
 }
 
 /* What is late and of two logs is owed by nobody. */

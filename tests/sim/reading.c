@@ -187,7 +187,9 @@ static Cursor began_before(struct browser *p, const Json *events, Cursor end, co
     }
     if (json_is_object(gap)) {
         Cursor oldest = cursor_of(p, text_of(gap, "oldest"));
-        Position before = oldest.at ? oldest.at - 1 : 0; /* something up to there was owed */
+        /* Something up to there was owed, where it was pruned. */
+        bool is_pruned = str_eq(text_of(gap, "reason"), STR("pruned")) && oldest.at;
+        Position before = oldest.at - is_pruned;
         c = before < c.at ? (Cursor){oldest.epoch, before} : c;
     }
     return c;
