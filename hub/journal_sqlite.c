@@ -159,6 +159,14 @@ static void log_open(const char *path, const struct journal_state *state)
              kz("reason", now->reason), kz("sqlite", db_library_version()));
 }
 
+/* SQLite seldom says of which file it speaks. */
+static void name_file(const char *path, struct fault *why)
+{
+    struct fault was = *why;
+    if (!strstr(was.text, path))
+        fail(why, was.code, "%.100s: %.130s", path, was.text);
+}
+
 struct journal *journal_sqlite_open(const struct journal_sqlite_options *options,
                                     struct journal_state *state,
                                     void (*on_channel)(void *ctx, const struct journal_channel *c),
@@ -179,6 +187,7 @@ struct journal *journal_sqlite_open(const struct journal_sqlite_options *options
             return &j->base;
         journal_state_fini(state);
     }
+    name_file(options->path, why);
     if (w->db.handle)
         db_keep_log(&w->db); /* what could not be opened stays as it is */
     on_close(&j->base);

@@ -4,11 +4,13 @@ import errno
 import os
 import re
 import shutil
+import socket
 import sqlite3
+import subprocess
 
 import pytest
 
-from belfry import command
+from belfry import BUILD, ROOT, Hub, clean_environment, command, now
 from faults import FOR_EVER, FaultyHub, last_line
 
 DAMAGED, DISK, CONFIG, AGAIN = 65, 74, 78, 75
@@ -136,21 +138,34 @@ def test_files_that_are_no_journal(hub):
     assert not [name for name in os.listdir(hub.data) if "damaged" in name or "recover" in name]
 
 
-def test_folders_that_may_not_be_written(hub):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
+def as_nobody(hub):
+    """The hub of a user who may do nothing but what the folders allow."""
+    config = hub.world.write_config()
+    hub.program = hub.world.program(
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+        os.path.join(BUILD, "belfryd"), "--config", config, ready=r"^.*\bready\b")
+    return hub.program
+
+
+def test_folders_that_may_not_be_written(world):
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    hub = Hub(world)
+    os.chmod(world.dir, 0o755)
+    for folder in (hub.data, hub.run):
+        os.chown(folder, 65534, 65534)
+    as_nobody(hub).wait_ready()
     fill(hub, 10)
     hub.stop()
-    os.chmod(journal(hub), 0o400)
-    hub.start(wait=False)
-    assert hub.program.wait() not in (0, DAMAGED), hub.log()
-    assert "journal.db" in last_line(hub.program)
-    os.chmod(journal(hub), 0o640)
-    os.chmod(hub.data, 0o500)
-    hub.start(wait=False)
-    assert hub.program.wait() not in (0, DAMAGED), hub.log()
-    os.chmod(hub.data, 0o750)
-    hub.start()
+    for path, mode in ((journal(hub), 0o400), (journal(hub), 0o000), (hub.data, 0o500)):
+        before = os.stat(path).st_mode & 0o777
+        os.chmod(path, mode)
+        assert as_nobody(hub).wait() == 71, hub.log()
+        assert "journal.db" in last_line(hub.program), hub.log()
+        os.chmod(path, before)
+    as_nobody(hub).wait_ready()
+    assert len(rows(hub)) == 10
+    hub.stop()
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EROFS])
@@ -165,3 +180,47 @@ def test_a_disk_that_does_not_sync_stops_the_hub(world, error):
     hub.start()
     held = command(world, "log", "--json").stdout
     assert all('"%s"' % name in held for name in ids)
+
+
+def hanging():
+    """hang_sync.so, made when it is older than its source."""
+    source = os.path.join(ROOT, "tests/fault/hang_sync.c")
+    made = os.path.join(BUILD, "tests/fault/hang_sync.so")
+    if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
+        os.makedirs(os.path.dirname(made), exist_ok=True)
+        subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O2", "-Wall", "-fPIC", "-shared", "-o",
+                        made, source], check=True)
+    return made
+
+
+@pytest.mark.long
+def test_a_disk_that_hangs_is_seen_by_the_watchdog(world):
+    """Readers are served meanwhile, and do not count as a sign of life."""
+    hub, hang, ear = Hub(world), os.path.join(world.dir, "hang"), os.path.join(world.dir, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(ear)
+        notify.settimeout(60)
+        env = dict(clean_environment(), LD_PRELOAD=hanging(), HANG_SYNC=hang, NOTIFY_SOCKET=ear,
+                   WATCHDOG_USEC="2000000")
+        hub.program = world.program(os.path.join(BUILD, "belfryd"), "--config",
+                                    world.write_config(), ready=r"^.*\bready\b", env=env)
+        hub.program.wait_ready()
+        fill(hub, 10)
+        with open(hang, "w", encoding="ascii"):
+            began = now()
+        publisher = world.program(os.path.join(BUILD, "belfry"), "--run", hub.run, "pub", "room:1", "x")
+        reads = 0
+        notify.settimeout(5)
+        try:
+            while now() < began + 60:
+                notify.recv(1000)
+                assert len(rows(hub)) == 10
+                reads += 1
+        except TimeoutError:
+            pass
+        assert 25 < now() - began < 50 and reads > 10
+        assert len(rows(hub)) == 10
+        os.unlink(hang)
+        assert publisher.wait() in (0, 76)
+        assert b"WATCHDOG=1" in notify.recv(1000)
+        hub.stop()

@@ -181,6 +181,9 @@ static void another_file_is_refused(void **state)
     overwrite(f->path, APPLICATION_AT, "\0\0\0\x01", 4);
     expect_refused(f, REFUSE_CONFIG, "not a journal");
     overwrite(f->path, 0, "This is a diary. Dear diary", 27);
+    expect_refused(f, REFUSE_DAMAGED, "head"); /* behind it all is as in a journal */
+    assert_int_equal(truncate(f->path, 0), 0);
+    overwrite(f->path, 0, "This is a diary. Dear diary", 27);
     expect_refused(f, REFUSE_CONFIG, "not a journal");
     unlink(f->path);
     mkdir(f->path, 0700);
