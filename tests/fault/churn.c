@@ -205,7 +205,7 @@ static void read_some(struct reader *r)
 /* One in four comes back as somebody new. */
 static void churn_one(void)
 {
-    struct reader *r = &run.v[(size_t)random() % run.n];
+    struct reader *r = &run.v[(size_t)random() * run.n >> 31];
     if (r->fd < 0 || !r->is_connected)
         return;
     close_reader(r, 0);
