@@ -402,6 +402,30 @@ static void all_streams_of_a_busy_turn_are_paced(void **state)
     assert_int_equal(roster_next_flush(d->roster, d->now), d->now);
 }
 
+/* Ten events of 300 streams each 5 ms are more than is usual; one event each 20 ms is not. */
+static void pauses_grow_with_what_is_delivered(void **state)
+{
+    struct desk *d = *state;
+    for (int i = 0; i < 300; i++)
+        browser_live(d, "room:1", 100);
+    Position at = 100;
+    for (int i = 0; i < 10; i++, d->now += 5) {
+        for (int k = 0; k < 10; k++)
+            hub_publishes(d, "room:1", ++at, "x");
+        turn(d);
+    }
+    d->now -= 5;
+    hub_publishes(d, "room:1", ++at, "x");
+    assert_in_range(roster_next_flush(d->roster, d->now), d->now + 10, d->now + 50);
+    for (int i = 0; i < 40; i++, d->now += 20) {
+        hub_publishes(d, "room:1", ++at, "x");
+        turn(d);
+    }
+    d->now -= 20;
+    hub_publishes(d, "room:1", ++at, "x");
+    assert_in_range(roster_next_flush(d->roster, d->now), d->now + 1, d->now + 5);
+}
+
 static void what_the_command_line_shows(void **state)
 {
     struct desk *d = *state;
@@ -446,6 +470,7 @@ int main(void)
         T(remembered_channels_begin_where_they_were_added),
         T(streams_that_may_read_differently_do_not_share),
         T(all_streams_of_a_busy_turn_are_paced),
+        T(pauses_grow_with_what_is_delivered),
         T(what_the_command_line_shows),
         T(a_stream_costs_a_few_hundred_bytes),
     };
