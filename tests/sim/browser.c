@@ -216,6 +216,7 @@ static void note_unanswered(struct browser *p)
                                   .late = true});
     note_left(p, p->has & ~p->wants);
     note_left(p, joined);
+    p->haunting |= p->is_named ? joined : 0;
 }
 
 static void leave(struct browser *p, Msec away, const char *by)
@@ -304,6 +305,16 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
     free(post);
 }
 
+/* From here on nothing of them is owed any more, but it may come until the answer does. */
+static void note_leaving(struct browser *p, unsigned channels)
+{
+    note_left(p, channels);
+    for (unsigned i = 0; i < ROOM_NAMES; i++)
+        if (channels & 1u << i)
+            note(p, (struct fact){
+                        .what = FACT_JOINED, .channel = str_of(room_names[i]), .late = true});
+}
+
 static void send_post(struct browser *p, unsigned channels, bool is_adding)
 {
     struct world *w = p->world;
@@ -326,6 +337,8 @@ static void send_post(struct browser *p, unsigned channels, bool is_adding)
     }
     msg_change_pack(&body, &m);
     buf_drop(&body, sizeof m.ref);
+    if (!is_adding)
+        note_leaving(p, channels);
     struct post *post = must_alloc(sizeof *post);
     *post = (struct post){.call = {.done = on_changed},
                           .page = p,
