@@ -71,6 +71,8 @@ static void answer(struct check *c, struct waiting *w, size_t fact, struct attem
         check_broken(c, RULE_MALFORMED, fact, NO_FACT, "an answer to no publish");
     } else if (row->what == FACT_OK) {
         c->r->acknowledged++;
+        if (row->epoch == EPOCH_INDEX_NONE && !c->h->events[event].ephemeral)
+            check_broken(c, RULE_LOST, fact, NO_FACT, "acknowledged without a place in the log");
         learn(c, event, row, fact);
     } else if (row->what == FACT_FAIL) {
         attempts[event].failed++;
