@@ -36,6 +36,7 @@ struct tokens {
     struct map known;
     struct list order;
     size_t count, bytes;
+    uint64_t checked, refused;
 };
 
 static void forget(struct tokens *t, struct known *k)
@@ -182,8 +183,9 @@ static struct token *judge(struct tokens *t, Str text, const char digest[JWT_DIG
     struct token_parts parts;
     struct token *token = NULL;
     Msec until;
-    if (token_open(&parts, text, why) &&
-        keyring_verify(t->keys, text, parts.alg, buf_str(&parts.kid), wall, &until, why))
+    bool is_open = token_open(&parts, text, why);
+    t->checked += is_open;
+    if (is_open && keyring_verify(t->keys, text, parts.alg, buf_str(&parts.kid), wall, &until, why))
         token = token_read(buf_str(&parts.payload), &t->wants, wall, why);
     token_close(&parts);
     if (token)
@@ -194,16 +196,19 @@ static struct token *judge(struct tokens *t, Str text, const char digest[JWT_DIG
 struct token *tokens_admit(struct tokens *t, Str text, Msec wall, struct fault *why)
 {
     char digest[JWT_DIGEST];
-    if (!t->keys) {
-        fail(why, REFUSE_INVALID_TOKEN, "token_keys is not set");
-        return NULL;
-    }
+    struct token *token = NULL;
     jwt_digest(text, digest);
-    struct token *known = recall(t, digest, wall);
-    return known ? known : judge(t, text, digest, wall, why);
+    if (!t->keys)
+        fail(why, REFUSE_INVALID_TOKEN, "token_keys is not set");
+    else
+        token = recall(t, digest, wall);
+    if (t->keys && !token)
+        token = judge(t, text, digest, wall, why);
+    t->refused += !token;
+    return token;
 }
 
-size_t tokens_remembered(const struct tokens *t)
+struct tokens_counts tokens_counts(const struct tokens *t)
 {
-    return t->count;
+    return (struct tokens_counts){t->checked, t->refused, t->count};
 }

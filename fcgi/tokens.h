@@ -18,6 +18,11 @@ void tokens_tick(struct tokens *t, Msec now);
 
 /* Who shows `text`; token_unref() it. The reason is for the log alone. */
 struct token *tokens_admit(struct tokens *t, Str text, Msec wall, struct fault *why);
-size_t tokens_remembered(const struct tokens *t);
+struct tokens_counts {
+    uint64_t checked; /* signatures */
+    uint64_t refused;
+    size_t remembered;
+};
+struct tokens_counts tokens_counts(const struct tokens *t);
 
 #endif

@@ -221,6 +221,10 @@ void worker_put_figures(const struct worker *w, struct buf *list)
     put_figure(list, "requests_total", w->requests);
     put_figure(list, "requests_refused_total", w->refused);
     put_figure(list, "requests_waiting", w->visits);
+    struct tokens_counts tokens = tokens_counts(w->tokens);
+    put_figure(list, "tokens_checked_total", tokens.checked);
+    put_figure(list, "tokens_refused_total", tokens.refused);
+    put_figure(list, "tokens_remembered", tokens.remembered);
     put_figure(list, "connections", w->conns ? conns_count(w->conns) : 0);
     put_figure(list, "connections_broken_total", w->broken);
     put_figure(list, "streams", roster_streams(w->roster));

@@ -1,6 +1,7 @@
 """Who asks, and what that one may: tokens, rights by channel, and what other sites may not do."""
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -211,3 +212,32 @@ def test_another_token_lets_a_stream_go_on(site):
     for stream in streams:
         assert stream.until_event("message").id == sent
         stream.close()
+
+
+def test_rights_move_with_a_stream_to_the_next_worker(worker, site):
+    """What was granted, and when it ends; the rules are those of the new worker."""
+    world = worker.world
+    sender = bearer(world, publish="*")
+    with Stream(site, channel="x:*,room:*,room:1",
+                headers=bearer(world, subscribe="x:*", ttl="8s")) as stream:
+        exp = time.time() + 8
+        stream.connected()
+        assert stream.until_event("token")
+        world.channels["x:shut"] = {"subscribe": "closed"}
+        worker.renew()
+        sent = [site.post("/send", {"channel": channel, "data": 1}, headers=sender).json["id"]
+                for channel in ("x:1", "x:shut", "room:vip", "room:1", "room:2")]
+        assert [event.id for event in stream.take(3)] == [sent[0], sent[3], sent[4]]
+        bye = stream.until_event("bye", 12)
+        assert json.loads(bye.data) == {"reason": "expired"} and time.time() < exp + 1.5
+        assert stream.raw.count(b"event: token\n") == 1
+
+
+def test_a_storm_of_tokens_costs_one_signature_each(worker, site):
+    tokens = [bearer(worker.world, "user%d" % n) for n in range(5)]
+    for _ in range(20):
+        streams = [Stream(site, channel="room:1", headers=headers) for headers in tokens]
+        for n, stream in enumerate(streams):
+            assert stream.connected()["user"] == "user%d" % n
+            stream.close()
+    until(lambda: re.search(r"tokens_checked_total 5$", site.get("/metrics").text, re.M))

@@ -382,15 +382,16 @@ static void one_that_is_known_is_remembered_until_it_is_over(void **state)
     buf_put(&token, mint(HEADER, GOOD));
     struct token *first = admits(d, buf_str(&token)), *again = admits(d, buf_str(&token));
     assert_ptr_equal(first, again);
-    assert_int_equal(tokens_remembered(d->tokens), 1);
+    assert_int_equal(tokens_counts(d->tokens).checked, 1);
+    assert_int_equal(tokens_counts(d->tokens).remembered, 1);
     assert_null(tokens_admit(d->tokens, buf_str(&token), WALL + 130000, &fault));
     assert_string_equal(fault.text, "exp: is over");
-    assert_int_equal(tokens_remembered(d->tokens), 0);
+    assert_int_equal(tokens_counts(d->tokens).remembered, 0);
     assert_true(str_eq(again->user, STR("alice"))); /* whoever has it may go on reading it */
     token_unref(first);
     token_unref(again);
     refuses(d, mint(HEADER, "{}"), "exp: is missing");
-    assert_int_equal(tokens_remembered(d->tokens), 0);
+    assert_int_equal(tokens_counts(d->tokens).remembered, 0);
     buf_fini(&token);
 }
 
@@ -401,7 +402,7 @@ static void what_is_remembered_is_bounded(void **state)
         Str text = mint_claims("{\"sub\":\"u%\",\"exp\":1800000100}", i);
         token_unref(admits(d, text));
     }
-    assert_int_equal(tokens_remembered(d->tokens), 65536);
+    assert_int_equal(tokens_counts(d->tokens).remembered, 65536);
 }
 
 static void new_keys_count_at_once_and_bad_ones_not_at_all(void **state)
@@ -423,7 +424,7 @@ static void new_keys_count_at_once_and_bad_ones_not_at_all(void **state)
     tokens_tick(d->tokens, 5500); /* too soon */
     token_unref(admits(d, buf_str(&token)));
     tokens_tick(d->tokens, 6000);
-    assert_int_equal(tokens_remembered(d->tokens), 0);
+    assert_int_equal(tokens_counts(d->tokens).remembered, 0);
     refuses(d, buf_str(&token), "kid: is missing, and several keys");
     buf_clear(&token);
     buf_put(&token, mint("{\"alg\":\"HS256\",\"kid\":\"old\"}", GOOD));
