@@ -55,7 +55,8 @@ def play(world, hub, proxy, worker, seconds, turn=lambda: None):
     return load, now() - began
 
 
-@pytest.mark.parametrize("way", ["down", "up", "both"])
+@pytest.mark.parametrize("way", ["both", pytest.param("up", marks=pytest.mark.long),
+                                 pytest.param("down", marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.options(publish_timeout="2s")
 def test_messages(request, world, hub, name, way):
@@ -94,7 +95,7 @@ def test_bytes(request, world, hub):
             wire.cut(dice.randrange(1, 5000))
     wire.start()
     try:
-        load, took = play(world, hub, wire, worker, 90 if request.config.getoption("--long") else 12, turn)
+        load, took = play(world, hub, wire, worker, 90 if request.config.getoption("--long") else 8, turn)
         assert wire.cuts > 3
         print("faults: link=bytes cuts=%d events=%d received=%d drained=%.1fs lost=0" % (
             wire.cuts, load.count("acknowledged"), load.count("received"), took))
