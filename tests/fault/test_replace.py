@@ -188,7 +188,7 @@ def room_for(streams):
 @pytest.mark.parametrize("web, streams, rounds", [
     ("nginx", 1000, 5), ("lighttpd", 1000, 3),
     pytest.param("nginx", 8000, max(1, round(100 * LONG_SCALE)), marks=pytest.mark.long)])
-def test_workers_and_hubs_come_and_go(hub, worker, web, streams, rounds, capsys):
+def test_workers_and_hubs_come_and_go(hub, worker, web, streams, rounds):
     room_for(streams)
     run = Run(Server(worker.world, web).start("/ready"), streams)
     for n in range(rounds):
@@ -197,9 +197,7 @@ def test_workers_and_hubs_come_and_go(hub, worker, web, streams, rounds, capsys)
             continue
         run.renew(worker)
         run.kill(hub)
-    line = run.finish()
-    with capsys.disabled():
-        print("\n" + line)
+    print(run.finish())
 
 
 @pytest.mark.parametrize("name", ["nginx", "lighttpd", "apache", "caddy", "h2o"])
