@@ -82,9 +82,14 @@ void lane_put(struct lane *l, struct op_list *ops)
     pthread_mutex_unlock(&l->lock);
 }
 
+static struct timespec moment(Msec mono)
+{
+    return (struct timespec){(time_t)(mono / 1000), (long)(mono % 1000) * 1000000};
+}
+
 static void wait_until(struct lane *l, Msec until)
 {
-    struct timespec at = {(time_t)(until / 1000), (long)(until % 1000) * 1000000};
+    struct timespec at = moment(until);
     while (!l->waiting.first && !l->closing)
         if (pthread_cond_timedwait(&l->changed, &l->lock, &at) == ETIMEDOUT)
             return;
@@ -107,7 +112,10 @@ bool lane_take(struct lane *l, struct op_list *out, size_t most, size_t bytes, M
         op_list_add(out, op_list_take(&l->waiting));
         n++;
     }
-    bool goes_on = n > 0 || !l->closing;
+    l->has_ended = n == 0 && l->closing;
+    if (l->has_ended)
+        pthread_cond_signal(&l->changed); /* to who waits to join */
+    bool goes_on = !l->has_ended;
     pthread_mutex_unlock(&l->lock);
     return goes_on;
 }
@@ -145,15 +153,15 @@ void lane_join(struct lane *l)
 
 bool lane_join_within(struct lane *l, Msec ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    if (l->running && pthread_clockjoin_np(l->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
-        return false;
-    l->running = false;
-    return true;
+    struct timespec until = moment(clock_mono() + ms);
+    int late = 0;
+    pthread_mutex_lock(&l->lock);
+    while (l->running && !l->has_ended && !late)
+        late = pthread_cond_timedwait(&l->changed, &l->lock, &until);
+    pthread_mutex_unlock(&l->lock);
+    if (!late)
+        lane_join(l);
+    return !late;
 }
 
 bool outbox_init(struct outbox *o, struct fault *why)

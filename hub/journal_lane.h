@@ -23,7 +23,7 @@ struct lane {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct op_list waiting;
-    bool closing, running;
+    bool closing, running, has_ended;
 };
 
 void lane_init(struct lane *l);
