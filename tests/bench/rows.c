@@ -76,9 +76,9 @@ static void open_file(struct run *run, const char *path, const char *schema, boo
 {
     if (sqlite3_open(path, &run->db) != SQLITE_OK)
         die(run, path);
-    do_sql(run, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 8192;"
-                "PRAGMA cache_size = -32768" /* as the hub has them */);
-    do_sql(run, is_filled ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL");
+    do_sql(run, is_filled ? "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"
+                          : "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    do_sql(run, "PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -32768"); /* the hub's */
     if (count(run, "SELECT count(*) FROM sqlite_schema") == 0)
         read_schema(run, schema);
     run->rows = run->before = count(run, "SELECT head FROM meta");
