@@ -113,7 +113,7 @@ struct roster {
 
 /* roster.c */
 void roster_advance(struct roster *r, Cursor c);
-/* The hub put the link on that channel: a LEAVE of ours that crossed this on its way took it off. */
+/* The hub put the link on that channel: a LEAVE of ours that crossed this took it off. */
 void roster_notice_crossing(struct roster *r, Str name);
 
 /* roster_clients.c */
