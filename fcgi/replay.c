@@ -332,13 +332,14 @@ static void ask_hub(struct stream *s, const struct span *span, Cursor goal)
     buf_fini(&names);
 }
 
-/* Live, unless the link is not yet where it is, or where a part of it begins. */
+/* Live, unless the link is not yet where it is, or where a part of it begins, or where all of that
+ * is there again after what was pruned. */
 static void catch_up(struct stream *s)
 {
     Position flushed = s->roster->flushed.at;
     bool is_ahead = s->at.at > flushed;
     for (size_t i = 0; i < s->part_count; i++)
-        is_ahead |= s->parts[i].from > flushed;
+        is_ahead |= s->parts[i].from > flushed || s->parts[i].sub->covered.at > flushed;
     write_kept(s);
     stream_rest(s, s->at, false);
     if (s->state != STREAM_BEHIND)
