@@ -208,6 +208,7 @@ static void note_left(struct browser *p, unsigned channels)
 static void note_unanswered(struct browser *p)
 {
     unsigned joined = p->asked & ~p->has;
+    p->has_late |= joined != 0;
     for (unsigned i = 0; i < ROOM_NAMES; i++)
         if (joined & 1u << i)
             note(p, (struct fact){.what = FACT_JOINED,
@@ -436,6 +437,9 @@ bool page_is_done(const struct browser *p)
 /* What is late and of two logs is owed by nobody. */
 void page_drain(struct browser *p)
 {
-    if (p->is_made && !p->is_poll && !(p->has_late && p->has_forked))
+    if (!p->is_made || p->is_poll)
+        return;
+    note_unanswered(p);
+    if (!(p->has_late && p->has_forked))
         note(p, (struct fact){.what = FACT_DRAINED});
 }

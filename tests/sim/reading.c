@@ -43,10 +43,21 @@ static unsigned bit_of(Str name)
     return 0;
 }
 
+/* What was asked for on an earlier connection may come true on this one. */
+static void note_haunting(struct browser *p)
+{
+    p->has_late |= p->haunting != 0;
+    for (unsigned i = 0; i < ROOM_NAMES; i++)
+        if (p->haunting & 1u << i)
+            note(p, (struct fact){
+                        .what = FACT_JOINED, .channel = str_of(room_names[i]), .late = true});
+}
+
 /* Channels that were added by POST and are remembered, from where it goes on. */
 static void note_remembered(struct browser *p)
 {
     unsigned there = p->remembered;
+    note_haunting(p);
     p->remembered = 0;
     for (unsigned i = 0; i < ROOM_NAMES; i++) {
         if (!(there & 1u << i))
@@ -61,15 +72,6 @@ static void note_remembered(struct browser *p)
                               .id = from,
                               .late = !(p->wants & 1u << i)});
     }
-}
-
-/* What was asked for on an earlier connection may come true on this one. */
-static void note_haunting(struct browser *p)
-{
-    for (unsigned i = 0; i < ROOM_NAMES; i++)
-        if (p->haunting & 1u << i)
-            note(p, (struct fact){
-                        .what = FACT_JOINED, .channel = str_of(room_names[i]), .late = true});
 }
 
 static void on_connected(struct browser *p, Str data)
@@ -87,7 +89,6 @@ static void on_connected(struct browser *p, Str data)
     p->began = cursor_of(p, text_of(whole, "cursor"));
     note(p,
          (struct fact){.what = FACT_OPEN, .id = p->began, .resumed = is_resumed, .client = client});
-    note_haunting(p);
     p->remembered = there & ~p->url & ~(p->has_user ? 1u << USER_CHANNEL : 0);
     if (is_resumed || !p->has_cursor) /* else a gap says first what of it is still there */
         note_remembered(p);
