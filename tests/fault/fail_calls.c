@@ -241,7 +241,7 @@ void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
 
-#ifndef __SANITIZE_ADDRESS__
+#ifndef WITHOUT_MEMORY /* a sanitizer has its own */
 void *malloc(size_t n)
 {
     return strikes(MEMORY, "malloc") ? NULL : __libc_malloc(n);

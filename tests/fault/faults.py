@@ -27,7 +27,7 @@ def library():
         os.makedirs(os.path.dirname(made), exist_ok=True)
         fresh = "%s.%d" % (made, os.getpid())
         subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O2", "-Wall", "-fPIC", "-shared", "-o",
-                        fresh, source], check=True)
+                        fresh, source] + ["-DWITHOUT_MEMORY"] * is_sanitized(), check=True)
         os.rename(fresh, made)
     return made
 

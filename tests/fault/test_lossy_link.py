@@ -67,7 +67,7 @@ def test_messages(request, world, hub, name, way):
     try:
         load, took = play(world, hub, proxy, worker, 60 if request.config.getoption("--long") else 2)
         assert proxy.counts[name] or name == "all", proxy.counts
-        print("faults: link=%s way=%s %s events=%d received=%d drained=%.1fs lost=0" % (
+        print("link: faults=%s way=%s %s events=%d received=%d drained=%.1fs lost=0" % (
             name, way, " ".join("%s=%d" % item for item in sorted(proxy.counts.items())),
             load.count("acknowledged"), load.count("received"), took))
     finally:
@@ -97,7 +97,7 @@ def test_bytes(request, world, hub):
     try:
         load, took = play(world, hub, wire, worker, 90 if request.config.getoption("--long") else 8, turn)
         assert wire.cuts > 3
-        print("faults: link=bytes cuts=%d events=%d received=%d drained=%.1fs lost=0" % (
+        print("link: faults=bytes cuts=%d events=%d received=%d drained=%.1fs lost=0" % (
             wire.cuts, load.count("acknowledged"), load.count("received"), took))
     finally:
         worker.kill()

@@ -132,7 +132,7 @@ def play_all(cases):
             scene.send(signal.SIGCONT)
             scene.world.close()
     assert not wrong, "\n".join(wrong)
-    print("faults: pauses=%d events=%d lost=0" % (len(scenes), events))
+    print("pauses: pauses=%d events=%d lost=0" % (len(scenes), events))
 
 
 def test_each_process_stands_still_for_seconds():
