@@ -241,3 +241,32 @@ def test_a_storm_of_tokens_costs_one_signature_each(worker, site):
             assert stream.connected()["user"] == "user%d" % n
             stream.close()
     until(lambda: re.search(r"tokens_checked_total 5$", site.get("/metrics").text, re.M))
+
+
+def test_the_command_line_makes_keys_and_tokens(world, tmp_path):
+    keys = str(tmp_path / "keys")
+
+    def run(*args, code=0, says=""):
+        done = command(world, *args)
+        assert done.returncode == code and says in done.stderr, (done.returncode, done.stderr)
+        return done.stdout
+
+    run("keygen", "--jwt", "--alg", "RS256", keys)
+    assert os.stat(keys).st_mode & 0o777 == 0o600
+    with open(keys, encoding="utf-8") as private, open(keys + ".pub", encoding="utf-8") as public:
+        private, public = json.load(private)["keys"], json.load(public)["keys"]
+    assert "d" in private[0] and not {"d", "p", "q", "dp", "dq", "qi"} & set(public[0])
+    os.chmod(keys, 0o640)
+    run("keygen", "--jwt", "--keep", "1h", keys)
+    assert os.stat(keys).st_mode & 0o777 == 0o640
+    with open(keys, encoding="utf-8") as text:
+        both = json.load(text)["keys"]
+    assert both[0]["alg"] == "HS256" and "exp" not in both[0]
+    assert abs(both[1]["exp"] - time.time() - 3600) < 60
+    assert run("token", "alice", "--token_keys", keys).count(".") == 2
+    run("token", "a:b", "--token_keys", keys, code=65, says="user: has a ':'")
+    run("token", "alice", "--token_keys", keys, "--publish", "a,,b", code=65, says="publish: is empty")
+    run("token", "alice", "--token_keys", keys + ".pub", code=78, says="can sign")
+    run("token", "alice", "--token_keys", keys + ".not", code=78, says="No such file")
+    run("keygen", keys, code=64, says="--jwt")
+    run("keygen", "--jwt", "--alg", "none", keys, code=65, says="is none of")

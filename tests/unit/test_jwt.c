@@ -30,8 +30,7 @@ static void base64url_has_one_text_for_each_bytes(void **state)
                                       "AB",
                                       "AAB",
                                       "A.AA",
-                                      "\xff"
-                                      "AAA"};
+                                      "\xff\x41\x41\x41"};
     buf_init(&b, 16);
     assert_true(base64url_decode(&b, STR("")) && b.len == 0);
     assert_true(base64url_decode(&b, STR("-_8A")));
@@ -237,6 +236,40 @@ static void what_is_written_down_is_read_again(void **state)
     }
 }
 
+static void a_ring_that_is_written_is_read_again(void **state)
+{
+    (void)state;
+    struct keyring *r = keyring_new();
+    struct buf json, token;
+    char kid[] = "k0";
+    Msec until;
+    buf_init(&json, KEYRING_BYTES);
+    buf_init(&token, MINT_BYTES);
+    for (size_t i = 0; i < COUNT_OF(algs); i++, kid[1]++) {
+        keyring_retire(r, 1000000 + i * 1000, 1);
+        assert_true(keyring_add(r, algs[i], str_of(kid), &fault));
+    }
+    assert_int_equal(keyring_put(&json, r, true), COUNT_OF(algs));
+    struct keyring *again = keyring_read(buf_str(&json), &fault);
+    assert_non_null(again);
+    assert_true(keyring_sign(again, STR("{}"), 1, &token, &fault));
+    assert_true(keyring_verify(r, buf_str(&token), JWT_ES256, STR("k5"), 1, &until, &fault));
+    assert_int_equal(until, 0);
+    buf_clear(&json);
+    assert_int_equal(keyring_put(&json, r, false), 3); /* secrets are nobody else's */
+    assert_null(memmem(json.p, json.len, "\"d\"", 3));
+    struct keyring *public = keyring_read(buf_str(&json), &fault);
+    assert_true(keyring_verify(public, buf_str(&token), JWT_ES256, STR("k5"), 1, &until, &fault));
+    assert_false(keyring_sign(public, STR("{}"), 1, &token, &fault));
+    keyring_retire(r, 2000000, 1010000); /* the old ones are over */
+    assert_int_equal(keyring_len(r), 1);
+    keyring_free(r);
+    keyring_free(again);
+    keyring_free(public);
+    buf_fini(&json);
+    buf_fini(&token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +282,7 @@ int main(void)
         cmocka_unit_test(an_old_key_is_valid_until_its_date),
         cmocka_unit_test(without_a_kid_it_must_be_clear_which_key_is_meant),
         cmocka_unit_test(what_is_written_down_is_read_again),
+        cmocka_unit_test(a_ring_that_is_written_is_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
