@@ -135,7 +135,7 @@ static void clear(struct browser *p)
     p->is_full = p->is_open = p->is_ended = p->is_refused = p->has_ids = false;
     p->has = 0;
     p->has_more = p->has_forked = p->has_late = false;
-    p->asking = p->asked = p->remembered = 0;
+    p->asking = p->asked = p->remembered = p->limbo = 0;
     p->has_cursor = !cursor_is_none(p->last);
     p->began = CURSOR_NONE;
     p->is_exact = !p->world->setup.may_fork && dice_luck(&p->dice, 30);
@@ -197,8 +197,9 @@ void page_open(struct browser *p)
     p->back_at = p->world->mono;
 }
 
-static void note_left(struct browser *p, unsigned channels)
+void page_note_left(struct browser *p, unsigned channels)
 {
+    p->limbo &= ~channels;
     for (unsigned i = 0; i < ROOM_NAMES; i++)
         if (channels & 1u << i)
             note(p, (struct fact){.what = FACT_LEFT, .channel = str_of(room_names[i])});
@@ -215,8 +216,8 @@ static void note_unanswered(struct browser *p)
                                   .channel = str_of(room_names[i]),
                                   .id = p->began,
                                   .late = true});
-    note_left(p, p->has & ~p->wants);
-    note_left(p, joined);
+    page_note_left(p, p->has & ~p->wants);
+    page_note_left(p, joined);
     p->haunting |= p->is_named ? joined : 0;
 }
 
@@ -288,7 +289,7 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
         if (!post->is_adding) {
             p->has &= ~(1u << i);
             p->told_from &= ~(1u << i);
-            note_left(p, 1u << i);
+            page_note_left(p, 1u << i);
         } else if (list_has(m.channels, str_of(room_names[i]))) {
             p->has |= 1u << i;
             p->from[i] = m.at;
@@ -309,11 +310,8 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
 /* From here on nothing of them is owed any more, but it may come until the answer does. */
 static void note_leaving(struct browser *p, unsigned channels)
 {
-    note_left(p, channels);
-    for (unsigned i = 0; i < ROOM_NAMES; i++)
-        if (channels & 1u << i)
-            note(p, (struct fact){
-                        .what = FACT_JOINED, .channel = str_of(room_names[i]), .late = true});
+    page_note_left(p, channels);
+    page_note_limbo(p, channels);
 }
 
 static void send_post(struct browser *p, unsigned channels, bool is_adding)

@@ -43,12 +43,13 @@ static unsigned bit_of(Str name)
     return 0;
 }
 
-/* What was asked for on an earlier connection may come true on this one. */
-static void note_haunting(struct browser *p)
+/* Something may come of these, and nothing is owed. */
+void page_note_limbo(struct browser *p, unsigned channels)
 {
-    p->has_late |= p->haunting != 0;
+    p->limbo |= channels;
+    p->has_late |= channels != 0;
     for (unsigned i = 0; i < ROOM_NAMES; i++)
-        if (p->haunting & 1u << i)
+        if (channels & 1u << i)
             note(p, (struct fact){
                         .what = FACT_JOINED, .channel = str_of(room_names[i]), .late = true});
 }
@@ -57,7 +58,6 @@ static void note_haunting(struct browser *p)
 static void note_remembered(struct browser *p)
 {
     unsigned there = p->remembered;
-    note_haunting(p);
     p->remembered = 0;
     for (unsigned i = 0; i < ROOM_NAMES; i++) {
         if (!(there & 1u << i))
@@ -89,9 +89,12 @@ static void on_connected(struct browser *p, Str data)
     p->began = cursor_of(p, text_of(whole, "cursor"));
     note(p,
          (struct fact){.what = FACT_OPEN, .id = p->began, .resumed = is_resumed, .client = client});
+    p->limbo = p->haunting;
     p->remembered = there & ~p->url & ~(p->has_user ? 1u << USER_CHANNEL : 0);
     if (is_resumed || !p->has_cursor) /* else a gap says first what of it is still there */
         note_remembered(p);
+    if (is_resumed || !p->has_cursor)
+        page_note_limbo(p, p->limbo);
     json_free(whole);
 }
 
@@ -116,8 +119,11 @@ static void note_gap(struct browser *p, const Json *gap)
 static void on_gap(struct browser *p, Str data)
 {
     Json *gap = parse(p, data);
+    unsigned limbo = p->limbo;
+    page_note_left(p, limbo);
     note_gap(p, gap);
     note_remembered(p);
+    page_note_limbo(p, limbo);
     json_free(gap);
 }
 

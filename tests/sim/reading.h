@@ -6,6 +6,9 @@
 
 /* So many blocks of its stream, those that are whole. */
 void page_read(struct browser *p, size_t most);
+/* It is not on these any more. */
+void page_note_left(struct browser *p, unsigned channels);
+void page_note_limbo(struct browser *p, unsigned channels);
 /* The answer of its poll. */
 void page_read_answer(struct browser *p);
 

@@ -97,6 +97,7 @@ struct browser {
     unsigned wants, has; /* channels by POST: meant to have, and joined on this connection */
     Cursor from[ROOM_NAMES];
     unsigned late_before; /* of these something came without an id, sometime */
+    unsigned limbo;       /* perhaps it is on them, perhaps not: nothing is owed of them */
     unsigned haunting;    /* by POSTs of earlier connections, perhaps to be done on this one */
     unsigned told_from;   /* for these `from` is known */
     unsigned remembered;  /* by the hub, as `connected` said */
