@@ -1,0 +1,74 @@
+/* What the simulated world found where a log is put back, or a worker is away, as the hub has it.
+ */
+#include "hub_bench.h"
+
+#include "wire/names.h"
+
+static void hello_with(struct bench *b, Cursor at, Str past, Str clients)
+{
+    struct buf body;
+    buf_init(&body, 10000);
+    msg_hello_pack(&body,
+                   &(struct msg_hello){
+                       .boot = 7, .name = STR("w1"), .at = at, .past = past, .clients = clients});
+    say(b, "w1", VERB_HELLO, &body);
+}
+
+static void publish_two(struct bench *b)
+{
+    tool(b, "t", "a", "", "one", NULL);
+    tool(b, "t", "a", "", "two", NULL);
+    settle(b);
+}
+
+/* The worker had come to an epoch that this log has not, by way of one that it has. */
+static void a_log_that_was_put_back_is_found_at_its_fork(void **state)
+{
+    struct bench *b = *state;
+    char text[CURSOR_TEXT];
+    struct buf past;
+    publish_two(b);
+    buf_init(&past, 1000);
+    list_put(&past, cursor_print(cursor_at(b, 2), text));
+    hello_with(b, (Cursor){12345, 9}, buf_str(&past), STR_NONE);
+    expect(b, "w1", "WELCOME from=2 reset");
+    hello_with(b, (Cursor){12345, 9}, STR_NONE, STR_NONE);
+    expect(b, "w1", "WELCOME from=0 reset");
+    buf_fini(&past);
+}
+
+static void change(struct bench *b, const char *peer, const char *channel)
+{
+    struct buf body;
+    buf_init(&body, 10000);
+    msg_change_pack(&body, &(struct msg_change){.ref = ++b->ref,
+                                                .client = STR("client-of-a-worker"),
+                                                .add = names(b, channel)});
+    say(b, peer, VERB_CHANGE, &body);
+}
+
+/* Its worker has the stream yet, and would not hear of the change. */
+static void a_client_whose_worker_is_away_is_not_changed(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    hello(b, "w2", 0, "");
+    open_with(b, "w1", (struct msg_open){.client = STR("client-of-a-worker"), .named = 1}, "a");
+    settle(b);
+    elapse(b, 900);
+    heard(b, "w1");
+    heard(b, "w2");
+    hub_on_gone(b->hub, STR("w1"));
+    settle(b);
+    change(b, "w2", "c");
+    expect(b, "w2", "CHANGED hub_away at=0 ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BENCH(a_log_that_was_put_back_is_found_at_its_fork),
+        BENCH(a_client_whose_worker_is_away_is_not_changed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,206 @@
+/* What the simulated world found where joins, refills and connections meet, each in its shortest
+ * form. */
+#include "desk.h"
+
+#include "link_request.h"
+#include "wire/refusal.h"
+
+static void add(struct desk *d, const char *channel, Cursor from, Position join)
+{
+    struct buf names;
+    buf_init(&names, 1000);
+    list_put(&names, str_of(channel));
+    struct msg_add m = {.ref = 1, .client = STR("client-of-a-stream"), .add = buf_str(&names)};
+    m.start = cursor_is_none(from) ? START_DEFAULT : START_CURSOR;
+    m.from = from;
+    m.join = at(join);
+    struct buf body;
+    buf_init(&body, 10000);
+    msg_add_pack(&body, &m);
+    hub_says(d, VERB_ADD, &body);
+    buf_fini(&body);
+    buf_fini(&names);
+}
+
+static struct browser *open_named(struct desk *d, const char *channels, Position join)
+{
+    struct stream_request q = want(channels);
+    q.client = STR("client-of-a-stream");
+    q.named = true;
+    struct browser *b = browser_open(d, &q);
+    hub_opens(d, join, join);
+    turn(d);
+    browser_got(b);
+    return b;
+}
+
+static struct msg_hello next_hello(struct desk *d)
+{
+    struct msg_hello m = {0};
+    const struct said *s = worker_said(d, VERB_HELLO);
+    assert_non_null(s);
+    assert_true(msg_hello_unpack(buf_str(&s->body), &m));
+    return m;
+}
+
+static void on_published(void *owner, Str body, const struct fault *why)
+{
+    (void)body;
+    *(int *)owner = why ? why->code : REFUSE_NOT;
+}
+
+/* The first copy may have been written all the same. */
+static void a_repeated_publish_that_is_refused_is_of_unknown_outcome(void **state)
+{
+    struct desk *d = *state;
+    struct buf body;
+    int code = -1;
+    buf_init(&body, 1000);
+    msg_publish_pack(&body, &(struct msg_publish){.key = STR("k")});
+    buf_drop(&body, REQUEST_REF);
+    link_ask(d->link, VERB_PUBLISH, &body, LINK_BRIEF, on_published, &code);
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    hub_welcomes(d, at(100), GAP_NONE);
+    HUB_SAYS(d, PUBLISHED, published, .ref = 1, .code = REFUSE_OVERLOAD);
+    assert_int_equal(code, REFUSE_UNKNOWN_OUTCOME);
+}
+
+static void a_welcome_of_an_earlier_connection_is_not_heeded(void **state)
+{
+    struct desk *d = *state;
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    HUB_SAYS(d, WELCOME, welcome, .link = 8, .head = at(300), .from = at(300), .greeting = 1);
+    assert_false(link_is_up(d->link));
+    assert_int_equal(roster_at(d->roster).at, 100);
+    HUB_SAYS(d, WELCOME, welcome, .link = 9, .head = at(100), .from = at(100), .greeting = 2);
+    assert_true(link_is_up(d->link));
+}
+
+/* The hub took the second HELLO after it had added the channel, and forgot that. */
+static void what_was_added_before_a_second_welcome_is_said_again(void **state)
+{
+    struct desk *d = *state;
+    open_named(d, "room:1", 100);
+    while (worker_said(d, VERB_HELLO))
+        ;
+    add(d, "room:2", CURSOR_NONE, 100);
+    hub_welcomes(d, at(100), GAP_NONE);
+    struct msg_hello m = next_hello(d);
+    assert_true(list_has(m.channels, STR("room:2")));
+}
+
+static void a_late_channel_brings_nothing_that_a_pattern_has_brought(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = open_named(d, "room:*", 100);
+    hub_publishes(d, "room:1", 101, "a");
+    turn(d);
+    browser_got(b);
+    add(d, "room:1", at(100), 101);
+    turn(d);
+    const Position again[] = {101, 0};
+    hub_rows(d, next_fetch(d).ref, "room:1", again, 101, false);
+    turn(d);
+    assert_string_equal(browser_got(b), "");
+}
+
+/* Our LEAVE was on its way while the hub opened a stream with a channel that it remembered. */
+static void a_channel_that_was_left_meanwhile_is_asked_for_again(void **state)
+{
+    struct desk *d = *state;
+    d->options.linger = 300;
+    struct browser *b = browser_live(d, "room:2", 100);
+    struct stream_request q = want("room:1");
+    q.named = true;
+    browser_open(d, &q);
+    struct msg_open m;
+    do
+        m = next_open(d);
+    while (!list_has(m.channels, STR("room:1")));
+    stream_close(b->stream);
+    turn(d);
+    pass(d, 500);
+    assert_non_null(worker_said(d, VERB_LEAVE));
+    struct buf parts, item;
+    buf_init(&parts, 1000);
+    buf_init(&item, 1000);
+    msg_part_pack(&item, &(struct msg_part){STR("room:2"), 0, 1});
+    list_put(&parts, buf_str(&item));
+    hub_welcomes(d, at(100), GAP_NONE);
+    while (worker_said(d, VERB_HELLO))
+        ;
+    HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .channels = buf_str(&parts),
+             .join = at(100), .from = at(100));
+    assert_true(list_has(next_hello(d).channels, STR("room:2")));
+    buf_fini(&parts);
+    buf_fini(&item);
+}
+
+/* What lies between comes on the link too, but is passed over there. */
+static void what_lies_between_a_join_and_the_link_comes_from_the_log(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("room:1");
+    q.start = START_CURSOR;
+    q.at = at(90);
+    struct browser *b = browser_open(d, &q);
+    hub_beats(d, 105);
+    hub_opens(d, 100, 90);
+    turn(d);
+    browser_got(b);
+    assert_int_equal(next_fetch(d).upto, 105);
+}
+
+/* The stream had nothing to ask for just then. */
+static void a_gap_that_meets_a_stream_which_is_behind_is_told(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = open_named(d, "room:1", 100);
+    struct buf names;
+    buf_init(&names, 1000);
+    list_put(&names, STR("room:1"));
+    add(d, "room:2", CURSOR_NONE, 100);
+    HUB_SAYS(d, GAP, gap, .reason = GAP_PRUNED, .oldest = at(150), .channels = buf_str(&names));
+    turn(d);
+    hub_publishes(d, "room:2", 160, "after");
+    turn(d);
+    pass(d, 200);
+    HUB_SAYS(d, ROWS, rows, .ref = next_fetch(d).ref, .next = at(150), .reason = GAP_PRUNED,
+             .oldest = at(150), .missing = buf_str(&names));
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "event: gap"));
+    buf_fini(&names);
+}
+
+static void hello_says_where_older_epochs_ended(void **state)
+{
+    struct desk *d = *state;
+    char text[CURSOR_TEXT];
+    HUB_SAYS(d, BEAT, beat, .through = (Cursor){2, 120}, .writable = 1);
+    link_on_disconnected(d->link, d->now);
+    while (worker_said(d, VERB_HELLO))
+        ;
+    link_on_connected(d->link, d->now);
+    struct msg_hello m = next_hello(d);
+    assert_int_equal(m.at.epoch, 2);
+    assert_true(list_has(m.past, cursor_print(at(100), text)));
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_repeated_publish_that_is_refused_is_of_unknown_outcome),
+        T(a_welcome_of_an_earlier_connection_is_not_heeded),
+        T(what_was_added_before_a_second_welcome_is_said_again),
+        T(a_late_channel_brings_nothing_that_a_pattern_has_brought),
+        T(a_channel_that_was_left_meanwhile_is_asked_for_again),
+        T(what_lies_between_a_join_and_the_link_comes_from_the_log),
+        T(a_gap_that_meets_a_stream_which_is_behind_is_told),
+        T(hello_says_where_older_epochs_ended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
