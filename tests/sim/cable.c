@@ -94,6 +94,8 @@ static void cut_to_hub(struct cable *c, bool hub_died, bool worker_died)
     for (size_t i = 0; i < n; i++) {
         struct packet p = take(l);
         bool is_kept = i < received ? !hub_died : i >= unsent && !worker_died;
+        if (worker_died && !p.connection)
+            is_kept = false; /* it was still the worker's */
         if (i >= unsent)
             p.connection = 0;
         if (is_kept)
