@@ -273,6 +273,17 @@ static void flush_dirty(struct roster *r)
     r->sent = r->counts.deliveries - delivered;
 }
 
+/* Where many events were found waiting they come faster than they leave, however slow the machine
+ * is: twice the pause; the longer it is, the more there must be. */
+static Msec pause_for_waiting(struct roster *r, Msec most)
+{
+    uint64_t found = r->sent / r->writes;
+    r->pause = 4 * found >= 8 + r->pause ? 2 * r->pause : r->pause * 3 / 4;
+    r->pause = r->pause < most ? r->pause : most;
+    r->pause = r->pause > PAUSE ? r->pause : PAUSE;
+    return r->pause;
+}
+
 /* Web servers write as often as they are written to, and that is what costs most: so what comes
  * while they are at it leaves together, and the more comes, the longer is waited for it. */
 static Msec pause_after(struct roster *r, Msec now)
@@ -282,10 +293,12 @@ static Msec pause_after(struct roster *r, Msec now)
         return 0;
     r->pace = (3 * r->pace + r->sent / since) / 4;
     r->paced = now;
-    Msec more = r->pace > USUAL ? (r->pace - USUAL) * r->writes / EASE : 0;
-    Msec most = r->writes / WRITES_A_MS;
-    more = more < most ? more : most;
-    return PAUSE + more < LONGEST_PAUSE ? PAUSE + more : LONGEST_PAUSE;
+    Msec most = PAUSE + r->writes / WRITES_A_MS;
+    most = most < LONGEST_PAUSE ? most : LONGEST_PAUSE;
+    Msec pause = PAUSE + (r->pace > USUAL ? (r->pace - USUAL) * r->writes / EASE : 0);
+    Msec waiting = pause_for_waiting(r, most);
+    pause = pause > waiting ? pause : waiting;
+    return pause < most ? pause : most;
 }
 
 static void release_held(struct roster *r)
