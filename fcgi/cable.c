@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 enum { MESSAGES = 256, NAME = 16, ENDPOINT = 4096 };
-enum { CONNECT_MS = 100, WELCOME_MS = 500, PATIENCE_MS = 10 };
 #define SILENCE ((Msec)3000)
 
 struct cable {
@@ -76,15 +75,13 @@ struct cable *cable_open(struct worker *w, struct fault *why)
     return NULL;
 }
 
-/* True: the hub is there since. */
-static bool take_changes(struct cable *c, Msec now)
+static void take_changes(struct cable *c, Msec now)
 {
-    for (bool is_connected = false;;) {
+    for (;;) {
         switch (socket_next_change(c->socket)) {
         case SOCKET_NO_CHANGE:
-            return is_connected;
+            return;
         case SOCKET_CONNECTED:
-            is_connected = true;
             link_on_connected(c->worker->link, now);
             break;
         case SOCKET_DISCONNECTED:
@@ -104,37 +101,21 @@ void cable_tick(struct cable *c, Msec now)
     c->linked = now;
 }
 
-static bool take_one(struct cable *c, Msec now)
-{
-    struct parcel p;
-    if (!socket_receive(c->socket, &p))
-        return false;
-    if (p.n == 2)
-        link_on_message(c->worker->link, frame_str(p.part[0]), frame_str(p.part[1]), now);
-    parcel_fini(&p);
-    return true;
-}
-
 bool cable_drain(struct cable *c, Msec now)
 {
+    struct parcel p;
     take_changes(c, now);
-    for (int i = 0; i < MESSAGES && take_one(c, now); i++)
-        ;
+    for (int i = 0; i < MESSAGES && socket_receive(c->socket, &p); i++) {
+        if (p.n == 2)
+            link_on_message(c->worker->link, frame_str(p.part[0]), frame_str(p.part[1]), now);
+        parcel_fini(&p);
+    }
     return socket_is_readable(c->socket);
 }
 
 void cable_greet(struct cable *c)
 {
-    bool is_connected = false;
-    Msec begin = clock_mono(), now = begin;
-    while (!link_is_up(c->worker->link) && now < begin + (is_connected ? WELCOME_MS : CONNECT_MS)) {
-        bool readable, changed;
-        is_connected |= take_changes(c, now);
-        if (!take_one(c, now) && !socket_wait(&c->socket, 1, socket_watch_fd(c->socket),
-                                              PATIENCE_MS, &readable, &changed))
-            return; /* a signal: the hub hears of us later */
-        now = clock_mono();
-    }
+    take_changes(c, clock_mono());
 }
 
 void cable_close(struct cable *c)

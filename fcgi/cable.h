@@ -11,8 +11,8 @@ void cable_tick(struct cable *c, Msec now);
 /* Before each sleep, since a send can eat what the descriptor had to tell: takes in what came.
  * True: there is more. */
 bool cable_drain(struct cable *c, Msec now);
-/* For a successor, once it was given everything: says HELLO and waits for WELCOME, but not for
- * long: the hub may have gone. Takes in nothing that comes after it. */
+/* For a successor, once it was given everything: says HELLO where the hub is there, and takes in
+ * nothing. */
 void cable_greet(struct cable *c);
 void cable_close(struct cable *c);
 

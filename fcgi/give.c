@@ -123,7 +123,7 @@ static bool send_worker(struct give *g)
     bool ok = image_worker_pack(&body, &(struct image_worker){.where = str_of(l->where),
                                                               .lock = l->lock >= 0,
                                                               .handover = w->handover != NULL,
-                                                              .linked = link_is_up(w->link),
+                                                              .boot = link_boot(w->link),
                                                               .roster = buf_str(&roster)}) &&
               baton_send(g->fd, IMAGE_WORKER, buf_str(&body), fds, n, &g->why) &&
               expect(g, IMAGE_TAKEN);

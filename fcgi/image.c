@@ -151,7 +151,7 @@ static bool is_sound_outlet(const struct image_outlet *m)
 static bool is_sound_worker(const struct image_worker *m)
 {
     struct image_roster r;
-    return m->lock <= 1 && m->handover <= 1 && m->linked <= 1 && m->where.len < 160 &&
+    return m->lock <= 1 && m->handover <= 1 && m->where.len < 160 &&
            image_roster_unpack(m->roster, &r);
 }
 

@@ -34,6 +34,7 @@ struct link {
     bool is_stopping; /* the hub said so: it answers, but is asked nothing any more */
     bool is_leaving;
     bool is_moved;         /* clients and subscriptions are another link's */
+    uint64_t predecessor;  /* boot of the link whose they were; 0: none */
     struct fault rejected; /* code 0: it is not */
     uint64_t greeting;     /* HELLOs that were said */
     uint64_t greeting_due; /* on this connection only from this one on */
@@ -216,20 +217,12 @@ bool link_is_asked(const struct link_request *r)
     return r->is_sent;
 }
 
-static void say(struct link *l, enum verb verb, struct buf *body)
+void link_tell(struct link *l, enum verb verb, struct buf *body)
 {
-    if (l->state == STATE_UP)
+    if (l->state == STATE_UP && !l->is_moved) /* else whom it would be about is another's */
         send(l, verb, body);
     else
         buf_fini(body);
-}
-
-void link_tell(struct link *l, enum verb verb, struct buf *body)
-{
-    if (l->is_moved) /* whom it would be about is another's */
-        buf_fini(body);
-    else
-        say(l, verb, body);
 }
 
 void link_on_connected(struct link *l, Msec now)
@@ -258,8 +251,8 @@ static void say_moved(struct link *l)
 {
     struct buf body;
     buf_init(&body, LIST_PIECE);
-    msg_moved_pack(&body, &(struct msg_moved){0});
-    say(l, VERB_MOVED, &body);
+    msg_moved_pack(&body, &(struct msg_moved){l->predecessor});
+    send(l, VERB_MOVED, &body);
 }
 
 /* A second WELCOME on a link that is up answers a HELLO that was said before the first came: all
@@ -287,8 +280,8 @@ static bool on_welcome(struct link *l, Str body)
     if (is_new) {
         log_info("link", kn("welcome", m.link), kn("from", m.from.at));
         send_what_waits(l);
-        if (l->is_moved)
-            say_moved(l); /* it may not have been heard */
+        if (l->predecessor)
+            say_moved(l);
     } else if (l->has_added) {
         say_hello_again(l, "channels were added before this welcome");
     }
@@ -510,7 +503,10 @@ void link_goodbye(struct link *l)
     struct buf body;
     buf_init(&body, LIST_PIECE);
     msg_goodbye_pack(&body, &(struct msg_goodbye){0});
-    say(l, VERB_GOODBYE, &body);
+    if (l->state != STATE_AWAY)
+        send(l, VERB_GOODBYE, &body);
+    else
+        buf_fini(&body);
     l->is_leaving = true;
     l->state = STATE_AWAY;
 }
@@ -518,7 +514,16 @@ void link_goodbye(struct link *l)
 void link_move(struct link *l)
 {
     l->is_moved = true;
-    say_moved(l);
+}
+
+uint64_t link_boot(const struct link *l)
+{
+    return l->boot;
+}
+
+void link_succeed(struct link *l, uint64_t boot)
+{
+    l->predecessor = boot;
 }
 
 Str link_name(const struct link *l)

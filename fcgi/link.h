@@ -29,9 +29,12 @@ void link_on_disconnected(struct link *l, Msec now);
 void link_on_message(struct link *l, Str header, Str body, Msec now);
 void link_tick(struct link *l, Msec now); /* at least four times a second */
 void link_goodbye(struct link *l);
-/* All clients and subscriptions are another link's now: says MOVED, and from here on carries
- * nothing but the requests that it has. */
+/* All clients and subscriptions are a successor's now: from here on it carries nothing but the
+ * requests that it has. */
 void link_move(struct link *l);
+/* They were those of the link with that boot; the hub hears so with each WELCOME. */
+void link_succeed(struct link *l, uint64_t boot);
+uint64_t link_boot(const struct link *l);
 
 Str link_name(const struct link *l);
 bool link_is_up(const struct link *l);       /* welcomed, and heard of within 3 s */

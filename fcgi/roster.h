@@ -31,7 +31,7 @@ void roster_put_image(const struct roster *r, Msec now, struct buf *out);
 /* Of a new one, before anything came from the hub. */
 void roster_restore(struct roster *r, const struct image_roster *m, Msec now);
 /* They are the successor's now: all streams end here, their sinks are closed as they are, and the
- * hub hears nothing of it (link_move says it). */
+ * hub hears nothing of it (the successor says MOVED). */
 void roster_abandon(struct roster *r);
 struct roster_counts {
     uint64_t opened, closed; /* streams and polls */

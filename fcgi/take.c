@@ -24,7 +24,6 @@ struct take {
     struct listener *listener;
     struct watch *watch;
     int fd;
-    bool is_linked; /* the old one was */
 };
 
 /* The stream that writes into the outlet, and what stands between. */
@@ -88,7 +87,7 @@ static bool restore_worker(struct take *t, struct baton *b, struct fault *why)
         baton_take(b, fds + 1, 1);
     if (m.handover)
         baton_take(b, fds + 2, 1);
-    t->is_linked = m.linked;
+    link_succeed(w->link, m.boot);
     listener_inherit(t->listener, fds[0], fds[1], m.where);
     roster_restore(w->roster, &r, clock_mono());
     return worker_listen(w, t->listener, fds[2], why);
@@ -140,7 +139,7 @@ bool take_all(struct worker *w, struct listener *l, int fd, struct fault *why)
         ok = on_word(t, &b, why);
         baton_fini(&b);
     }
-    if (ok && t->is_linked)
+    if (ok)
         cable_greet(w->cable);
     return ok;
 }

@@ -147,14 +147,19 @@ static bool on_goodbye(struct hub *h, struct peer *p, Str body)
     return true;
 }
 
-/* Whoever has them now said HELLO before. */
+/* A worker was replaced: this one said HELLO with all that the other had. */
 static bool on_moved(struct hub *h, struct peer *p, Str body)
 {
-    (void)body;
-    log_info("moved", kz("peer", p->name), kn("channels", p->subs.len));
-    peer_unsubscribe_all(h, p);
-    clients_leave(h, p);
-    changes_leave(h, p->link);
+    struct msg_moved m;
+    if (!msg_moved_unpack(body, &m))
+        return false;
+    struct peer *before = peer_by_boot(h, m.boot);
+    if (!before || before == p)
+        return true;
+    log_info("moved", kz("peer", p->name), kn("channels", before->subs.len));
+    peer_unsubscribe_all(h, before);
+    clients_leave(h, before);
+    changes_leave(h, before->link);
     return true;
 }
 

@@ -52,6 +52,7 @@ static struct desk *replace(struct desk *old)
         buf_fini(&p.stream);
         buf_fini(&p.poll);
     }
+    link_succeed(heir->link, link_boot(old->link));
     link_move(old->link);
     roster_abandon(old->roster);
     assert_int_equal(roster_streams(old->roster), 0);
@@ -87,11 +88,16 @@ static void a_live_stream_goes_on_where_it_was(void **state)
     assert_int_equal(hello.at.at, 101);
     assert_int_equal(list_count(hello.channels), 2);
     assert_int_equal(list_count(hello.clients), 1);
-    assert_non_null(worker_said(d, VERB_MOVED));
+    assert_null(worker_said(heir, VERB_MOVED));
     assert_null(worker_said(d, VERB_CLOSE));
     assert_false(b->is_finished);
     assert_true(b->is_aborted);
     hub_welcomes(heir, at(101), GAP_NONE);
+    const struct said *moved_on = worker_said(heir, VERB_MOVED);
+    struct msg_moved m;
+    assert_non_null(moved_on);
+    assert_true(msg_moved_unpack(buf_str(&moved_on->body), &m));
+    assert_int_equal(m.boot, link_boot(d->link));
     hub_publishes(heir, "room:1", 101, "before");
     hub_publishes(heir, "room:2", 102, "after");
     turn(heir);
