@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHRINK = 40 };
+enum { SHRINK = 40, REPEATED = 20 };
 
 struct wanted {
     uint64_t first, count, steps, seconds, shrink;
@@ -82,11 +82,24 @@ static void tell_failure(struct schedule *s, const struct verdict *v, uint64_t s
     fflush(stdout);
 }
 
+/* Now and then: a seed that does not repeat itself is of no use. */
+static void check_repeat(const struct schedule *s, struct verdict *v)
+{
+    if (v->rule[0] || s->setup.seed % REPEATED)
+        return;
+    struct verdict again = verdict_of(s, false);
+    if (again.hash == v->hash && again.steps == v->steps)
+        return;
+    snprintf(v->rule, sizeof v->rule, "repeats itself");
+    snprintf(v->text, sizeof v->text, "hash %016" PRIx64 ", then %016" PRIx64, v->hash, again.hash);
+}
+
 static void run_seed(const struct wanted *w, struct done *d, uint64_t seed)
 {
     struct schedule s;
     schedule_make(&s, seed);
     struct verdict v = verdict_of(&s, w->is_aloud);
+    check_repeat(&s, &v);
     d->seeds++;
     d->steps += v.steps;
     d->facts += v.facts;
