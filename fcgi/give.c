@@ -171,11 +171,10 @@ static void let_go(struct give *g)
 static void hand_over(struct give *g)
 {
     struct worker *w = g->worker;
-    Msec begin = clock_mono();
-    size_t streams;
-    g->until = begin + FROZEN_MOST;
     worker_settle(w);
-    streams = roster_streams(w->roster);
+    Msec begin = clock_mono(); /* so far it wrote; from here on it is frozen */
+    size_t streams = roster_streams(w->roster);
+    g->until = begin + FROZEN_MOST;
     if (!send_worker(g) || !send_outlets(g) ||
         !baton_send(g->fd, IMAGE_ALL, STR_NONE, NULL, 0, &g->why) || !expect(g, IMAGE_READY) ||
         !baton_send(g->fd, IMAGE_YOURS, STR_NONE, NULL, 0, &g->why)) {
