@@ -13,7 +13,7 @@ import fastcgi
 from belfry import BUILD, PATIENCE, ROOT, Server, Worker, clean_environment, command, \
     free_port, now, session, until
 from sse import Stream, numbers
-from test_cgi import cgi_server
+from test_cgi import cgi_server, processes
 
 
 class Files:
@@ -369,6 +369,7 @@ def test_streams_of_cgi_programs(hub, worker, name):
     for stream in streams + late:
         assert numbers(stream.take(1)) == [3]
         stream.close()
+    until(lambda: not processes(hub.world), what="CGI programs that have handed over end")
 
 
 def test_half_of_a_cgi_program_s_request(worker):
