@@ -22,16 +22,21 @@ void begin_prepare_find(const struct hub *h, const struct begin *b, struct findi
     f->now = h->now.wall;
 }
 
-/* No event of these names lies at or below it. */
+/* No event of these names lies at or below it. Where the log has none of them, that is its very
+ * beginning: channels that are added to a held start begin there too. */
 static Position lowest_floor(const struct hub *h, Str names, Position join)
 {
     Position lowest = join;
+    bool has_any = false;
     for (Str name; list_next(&names, &name);) {
         const struct channel *ch = is_pattern(name) ? NULL : channel_find(&h->channels, name);
-        Position floor = is_pattern(name) ? 0 : ch ? ch->floor : lowest;
+        Position floor = ch ? ch->floor : 0;
+        if (!ch && !is_pattern(name))
+            continue;
         lowest = floor < lowest ? floor : lowest;
+        has_any = true;
     }
-    return lowest;
+    return has_any ? lowest : 0;
 }
 
 /* Names those whose floor lies above `from`, or all. */

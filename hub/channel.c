@@ -195,6 +195,11 @@ Position channel_table_floor(const struct channel_table *c, Str name)
         const struct channel *ch = channel_find(c, name);
         return ch ? ch->floor : c->forgotten;
     }
-    Position floor = order_highest(&c->order, str_make(name.p, name.len - 1));
-    return floor > c->forgotten ? floor : c->forgotten;
+    struct name_range ranges[PATTERN_RANGES];
+    Position highest = c->forgotten;
+    for (size_t i = 0, n = pattern_ranges(name, ranges); i < n; i++) {
+        Position floor = order_highest(&c->order, str_of(ranges[i].from), str_of(ranges[i].to));
+        highest = floor > highest ? floor : highest;
+    }
+    return highest;
 }

@@ -115,40 +115,42 @@ struct order_node *order_next(const struct order_node *n)
     return up;
 }
 
-static int compare_prefix(Str name, Str prefix)
+static bool is_below(Str name, Str to)
 {
-    return str_starts(name, prefix) ? 0 : str_cmp(name, prefix);
+    return !to.len || str_cmp(name, to) < 0;
 }
 
-/* Of the nodes below `n` that are not below (or, mirrored, not above) the prefix's range. */
-static Position highest_on_side(const struct order_node *n, Str prefix, bool is_left_bounded)
+static bool is_in(Str name, Str from, Str to)
+{
+    return str_cmp(name, from) >= 0 && is_below(name, to);
+}
+
+/* Of `n` and the nodes below it; only the left end of the range lies among them, or the right. */
+static Position highest_on_side(const struct order_node *n, Str from, Str to, bool is_left)
 {
     Position highest = 0;
     while (n) {
-        bool in = compare_prefix(n->name, prefix) == 0;
-        const struct order_node *inner = is_left_bounded ? n->right : n->left;
+        bool in = is_in(n->name, from, to);
+        const struct order_node *inner = is_left ? n->right : n->left;
         if (in && n->floor > highest)
             highest = n->floor;
         if (in && inner && inner->highest > highest)
             highest = inner->highest;
-        n = in == is_left_bounded ? n->left : n->right;
+        n = in == is_left ? n->left : n->right;
     }
     return highest;
 }
 
-Position order_highest(const struct order *o, Str prefix)
+Position order_highest(const struct order *o, Str from, Str to)
 {
-    for (const struct order_node *n = o->root; n;) {
-        int c = compare_prefix(n->name, prefix);
-        if (c != 0) {
-            n = c < 0 ? n->right : n->left;
-            continue;
-        }
-        Position highest = n->floor;
-        Position left = highest_on_side(n->left, prefix, true);
-        Position right = highest_on_side(n->right, prefix, false);
-        highest = left > highest ? left : highest;
-        return right > highest ? right : highest;
-    }
-    return 0;
+    const struct order_node *n = o->root;
+    while (n && !is_in(n->name, from, to))
+        n = is_below(n->name, to) ? n->right : n->left;
+    if (!n)
+        return 0;
+    Position highest = n->floor;
+    Position left = highest_on_side(n->left, from, to, true);
+    Position right = highest_on_side(n->right, from, to, false);
+    highest = left > highest ? left : highest;
+    return right > highest ? right : highest;
 }

@@ -26,7 +26,7 @@ void order_raise(struct order_node *n, Position floor);
 /* The first whose name is not below `name` (`after`: is above it), or NULL. */
 struct order_node *order_first(const struct order *o, Str name, bool after);
 struct order_node *order_next(const struct order_node *n);
-/* The highest floor of all names that begin with `prefix`. */
-Position order_highest(const struct order *o, Str prefix);
+/* The highest floor of all names from `from` on that are below `to`; empty: to the end. */
+Position order_highest(const struct order *o, Str from, Str to);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "wire/refusal.h"
 
+#include <stdio.h>
+
 #define USER_PREFIX STR("user:")
 
 /* What all names have in common. */
@@ -134,4 +136,32 @@ bool pattern_matches(Str name, Str channel)
     Str stem = str_make(name.p, name.len - 1);
     return str_starts(channel, stem) && !is_kept_apart(stem, channel, USER_PREFIX) &&
            !is_kept_apart(stem, channel, STR("$"));
+}
+
+/* Above all names that begin with the prefix: no byte of UTF-8 is 255. */
+static void put_end(char *end, Str prefix)
+{
+    snprintf(end, CHANNEL_MAX + 1, "%.*s", FMT(prefix));
+    if (prefix.len)
+        end[prefix.len - 1] = (char)(end[prefix.len - 1] + 1);
+}
+
+size_t pattern_ranges(Str pattern, struct name_range ranges[PATTERN_RANGES])
+{
+    const Str apart[] = {STR("$"), USER_PREFIX}; /* in order */
+    Str stem = str_make(pattern.p, pattern.len - 1);
+    size_t n = 0;
+    char from[CHANNEL_MAX + 1];
+    snprintf(from, sizeof from, "%.*s", FMT(stem));
+    for (size_t i = 0; i < COUNT_OF(apart); i++) {
+        if (!str_starts(apart[i], stem) || str_eq(apart[i], stem))
+            continue;
+        struct name_range *r = &ranges[n++];
+        snprintf(r->from, sizeof r->from, "%s", from);
+        snprintf(r->to, sizeof r->to, "%.*s", FMT(apart[i]));
+        put_end(from, apart[i]);
+    }
+    snprintf(ranges[n].from, sizeof ranges[n].from, "%s", from);
+    put_end(ranges[n].to, stem);
+    return n + 1;
 }

@@ -37,4 +37,12 @@ static inline bool is_pattern(Str name)
  * with `user:` or `$` only where it begins with that prefix itself. */
 bool pattern_matches(Str name, Str channel);
 
+/* What a pattern takes in, as ranges of names in the order of their bytes: from `from` on, below
+ * `to` (empty: to the end). */
+enum { PATTERN_RANGES = 3 };
+struct name_range {
+    char from[CHANNEL_MAX + 1], to[CHANNEL_MAX + 1];
+};
+size_t pattern_ranges(Str pattern, struct name_range ranges[PATTERN_RANGES]);
+
 #endif

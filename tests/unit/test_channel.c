@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,11 +25,11 @@ struct named {
     bool is_in;
 };
 
-static Position highest_of(const struct named *v, const char *prefix)
+static Position highest_of(const struct named *v, const char *from, const char *to)
 {
     Position highest = 0;
     for (size_t i = 0; i < NAMES; i++)
-        if (v[i].is_in && str_starts(str_of(v[i].name), str_of(prefix)) &&
+        if (v[i].is_in && strcmp(v[i].name, from) >= 0 && (!*to || strcmp(v[i].name, to) < 0) &&
             v[i].node.floor > highest)
             highest = v[i].node.floor;
     return highest;
@@ -36,9 +37,11 @@ static Position highest_of(const struct named *v, const char *prefix)
 
 static void check(const struct order *o, const struct named *v)
 {
-    static const char *const prefixes[] = {"", "a", "b:", "c:1", "c:12", "d", "zz"};
-    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
-        assert_int_equal(order_highest(o, str_of(prefixes[i])), highest_of(v, prefixes[i]));
+    static const char *const bounds[] = {"", "a", "b:", "c:1", "c:12", "c:2", "d", "zz"};
+    for (size_t i = 0; i < COUNT_OF(bounds); i++)
+        for (size_t j = 0; j < COUNT_OF(bounds); j++)
+            assert_int_equal(order_highest(o, str_of(bounds[i]), str_of(bounds[j])),
+                             highest_of(v, bounds[i], bounds[j]));
     size_t in = 0, seen = 0;
     for (size_t i = 0; i < NAMES; i++)
         in += v[i].is_in;

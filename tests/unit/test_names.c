@@ -154,6 +154,45 @@ static void patterns_keep_to_themselves(void **state)
     assert_true(pattern_matches(STR("$presence:*"), STR("$presence:a")));
 }
 
+static bool lies_in(Str channel, const struct name_range *r)
+{
+    return str_cmp(channel, str_of(r->from)) >= 0 &&
+           (!r->to[0] || str_cmp(channel, str_of(r->to)) < 0);
+}
+
+static void ranges_hold_what_a_pattern_takes_in(void **state)
+{
+    (void)state;
+    const Str patterns[] = {STR("*"),       STR("u*"),       STR("user*"), STR("user:*"),
+                            STR("user:b*"), STR("user;*"),   STR("$*"),    STR("$c*"),
+                            STR("r*"),      STR("\xc3\xbf*")};
+    const Str channels[] = {STR("!"),
+                            STR("$"),
+                            STR("$c"),
+                            STR("%"),
+                            STR("room"),
+                            STR("user"),
+                            STR("user:"),
+                            STR("user:bob"),
+                            STR("user;"),
+                            STR("users"),
+                            STR("v"),
+                            STR("\xc3\xbf"),
+                            STR("u"),
+                            STR("user:b~"),
+                            STR("\xc3\xbf"
+                                "1"),
+                            STR("~")};
+    for (size_t i = 0; i < COUNT_OF(patterns); i++)
+        for (size_t j = 0; j < COUNT_OF(channels); j++) {
+            struct name_range ranges[PATTERN_RANGES];
+            size_t held = 0;
+            for (size_t k = 0, n = pattern_ranges(patterns[i], ranges); k < n; k++)
+                held += lies_in(channels[j], &ranges[k]);
+            assert_int_equal(held, pattern_matches(patterns[i], channels[j]));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +202,7 @@ int main(void)
         cmocka_unit_test(event_names),
         cmocka_unit_test(clients),
         cmocka_unit_test(keys),
+        cmocka_unit_test(ranges_hold_what_a_pattern_takes_in),
         cmocka_unit_test(patterns_keep_to_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
