@@ -1,5 +1,6 @@
 #include "auth.h"
 
+#include "address.h"
 #include "answer.h"
 #include "base/log.h"
 #include "wire/names.h"
@@ -81,7 +82,7 @@ bool auth_visitor(const struct options *o, struct tokens *tokens, const struct r
     Str token = STR_NONE, cookie = STR_NONE;
     unsigned cookies = read_cookie(r, &cookie);
     bool ok = true;
-    *out = (struct visitor){.address = request_var(r, "REMOTE_ADDR")};
+    *out = (struct visitor){.address = auth_address(o, r)};
     out->rights = options_rights(o);
     if (read_bearer(r, &token))
         ok = take_token(tokens, token, wall, out, why);
@@ -91,6 +92,12 @@ bool auth_visitor(const struct options *o, struct tokens *tokens, const struct r
         ok = take_remote_user(r, out, why);
     out->rights.user = out->user;
     return ok;
+}
+
+Str auth_address(const struct options *o, const struct request *r)
+{
+    return address_of(str_of(o->trusted_proxies), request_var(r, "REMOTE_ADDR"),
+                      request_var(r, "HTTP_X_FORWARDED_FOR"));
 }
 
 void visitor_fini(struct visitor *v)

@@ -27,6 +27,8 @@ void visitor_fini(struct visitor *v);
  * origin, and in a shape that no plain form has. */
 MUST_USE bool auth_origin(const struct options *o, const struct request *r, const struct visitor *v,
                           struct fault *why);
+/* Where the request came from (address.h). */
+Str auth_address(const struct options *o, const struct request *r);
 /* Whether the address may read /metrics. */
 bool auth_is_allowed(Str addresses, Str address);
 

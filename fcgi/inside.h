@@ -6,6 +6,8 @@
 #ifndef BELFRY_INSIDE_H
 #define BELFRY_INSIDE_H
 
+#include "address.h"
+#include "base/tally.h"
 #include "batch.h"
 #include "image.h"
 #include "page.h"
@@ -97,6 +99,7 @@ struct roster {
     struct list streams, orphans, ready, held, gone, dirty;
     struct slices *slices;
     size_t stream_count;
+    struct tally addresses; /* streams and polls of each */
     struct batch batch;
     Cursor at, flushed;
     Cursor past[PAST_MOST]; /* the last of each epoch before that of `at` */
@@ -113,6 +116,8 @@ struct roster {
 };
 
 /* roster.c */
+/* What is counted: its address, as long as it has a sink. */
+Str stream_origin(const struct stream *s, char key[ADDRESS_KEY]);
 void roster_advance(struct roster *r, Cursor c);
 /* The hub put the link on that channel: a LEAVE of ours that crossed this took it off. */
 void roster_notice_crossing(struct roster *r, Str name);

@@ -1,4 +1,5 @@
 /* belfry-fcgi -- the worker: holds the browsers' streams behind a web server. */
+#include "address.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -113,7 +114,8 @@ static int listen_and_serve(const struct options *o, const struct heritage *inhe
     static const struct heritage own = {1, -1, -1, -1, -1};
     struct listener l;
     struct fault why = {0};
-    if (!files_open(FILES_LEAST, &why) || !opening_check(o, &why))
+    if (!files_open(FILES_LEAST, &why) || !opening_check(o, &why) ||
+        !address_check(str_of(o->trusted_proxies), &why))
         return refuse(&why);
     if (inherited) {
         listener_inherit(&l, inherited->listen, inherited->lock, STR_NONE);

@@ -156,7 +156,8 @@ static bool read_visit(struct opening *o, struct visit *v, struct fault *why)
     struct worker *w = v->worker;
     if (w->is_stopping)
         return fail(why, REFUSE_STOPPING, "this worker stops");
-    return opening_read(o, w->options, &v->query, &v->visitor, buf_str(&v->name),
+    return roster_has_room(w->roster, v->visitor.address, why) &&
+           opening_read(o, w->options, &v->query, &v->visitor, buf_str(&v->name),
                         request_var(v->request, "HTTP_LAST_EVENT_ID"), link_wall(w->link), why);
 }
 

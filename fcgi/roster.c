@@ -22,6 +22,7 @@ struct roster *roster_new(const struct options *options, struct link *link)
     subscriptions_init(&r->subs);
     pages_init(&r->pages);
     map_init(&r->audiences);
+    tally_init(&r->addresses);
     passes_init(&r->passes);
     r->shelf = shelf_new(options->ring_events, options->ring_bytes);
     r->slices = slices_new(link);
@@ -56,6 +57,7 @@ void roster_free(struct roster *r)
     slices_free(r->slices);
     shelf_free(r->shelf);
     map_fini(&r->audiences);
+    tally_fini(&r->addresses);
     passes_fini(&r->passes);
     pages_fini(&r->pages);
     subscriptions_fini(&r->subs);
@@ -65,6 +67,24 @@ void roster_free(struct roster *r)
 size_t roster_streams(const struct roster *r)
 {
     return r->stream_count;
+}
+
+Str stream_origin(const struct stream *s, char key[ADDRESS_KEY])
+{
+    return address_key(str_of(s->roster->options->trusted_proxies), s->address, key);
+}
+
+bool roster_has_room(struct roster *r, Str address, struct fault *why)
+{
+    const struct options *o = r->options;
+    char key[ADDRESS_KEY];
+    Str origin = address_key(str_of(o->trusted_proxies), address, key);
+    uint64_t share = (o->max_streams_address + o->workers - 1) / o->workers;
+    if (!share || tally_of(&r->addresses, origin) < share)
+        return true;
+    r->counts.limited++;
+    return fail(why, REFUSE_LIMIT, "max_streams_address is %llu",
+                (unsigned long long)o->max_streams_address);
 }
 
 const struct roster_counts *roster_counts(const struct roster *r)

@@ -24,6 +24,8 @@ void roster_tick(struct roster *r, Msec now);
 /* bye(drain) to every stream, spread so that `left` ms remain; true when none is left. */
 bool roster_drain(struct roster *r, Msec now, Msec left);
 size_t roster_streams(const struct roster *r);
+/* Whether one more stream or poll of that address may be; false: LIMIT, and counted. */
+MUST_USE bool roster_has_room(struct roster *r, Str address, struct fault *why);
 
 /* A successor is given the roster's image (packed `roster` of image.def), then each stream's
  * (stream.h), after a flush and before anything else happens. */
@@ -38,6 +40,7 @@ struct roster_counts {
     uint64_t deliveries;     /* events written to streams */
     uint64_t slices;         /* of replays asked of the hub */
     uint64_t gaps, slow;     /* said; streams that did not read */
+    uint64_t limited;        /* refused by roster_has_room */
 };
 const struct roster_counts *roster_counts(const struct roster *r);
 

@@ -13,16 +13,22 @@
 enum { PARTS_MAX = 8, PATH_MAX_BYTES = 8192 };
 
 static const struct route routes[] = {
-    {"", "GET", opening_stream, false},          {"poll", "GET", opening_poll, false},
-    {"subscribe", "POST", subscribe_add, false}, {"unsubscribe", "POST", subscribe_remove, false},
-    {"send", "POST", send_publish, false},       {"history", "GET", history_page, false},
-    {"health", "GET", state_health, true},       {"ready", "GET", state_ready, true},
-    {"metrics", "GET", state_metrics, true},     {"presence", "GET", NULL, false},
-    {"refresh", "POST", refresh_token, false},   {"ticket", "POST", NULL, false},
-    {"client.js", "GET", NULL, false}, /* where it was not built in */
+    {"", "GET", opening_stream, RATE_CONNECTS, false},
+    {"poll", "GET", opening_poll, RATE_CONNECTS, false},
+    {"subscribe", "POST", subscribe_add, RATE_SUBSCRIBES, false},
+    {"unsubscribe", "POST", subscribe_remove, RATE_SUBSCRIBES, false},
+    {"send", "POST", send_publish, RATE_PUBLISHES, false},
+    {"history", "GET", history_page, RATE_HISTORY, false},
+    {"health", "GET", state_health, RATE_COUNT, true},
+    {"ready", "GET", state_ready, RATE_COUNT, true},
+    {"metrics", "GET", state_metrics, RATE_COUNT, true},
+    {"presence", "GET", NULL, RATE_COUNT, false},
+    {"refresh", "POST", refresh_token, RATE_SUBSCRIBES, false},
+    {"ticket", "POST", NULL, RATE_COUNT, false},
+    {"client.js", "GET", NULL, RATE_COUNT, false}, /* where it was not built in */
 };
-static const struct route stream_route = {"NAME", "GET", opening_stream, false};
-static const struct route asset_route = {"FILE", "GET", asset_serve, true};
+static const struct route stream_route = {"NAME", "GET", opening_stream, RATE_CONNECTS, false};
+static const struct route asset_route = {"FILE", "GET", asset_serve, RATE_COUNT, true};
 
 struct path {
     size_t n;
@@ -194,10 +200,11 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
     Str given = request_var(v->request, "QUERY_STRING");
     v->wants_stream =
         r->handle == opening_stream && accepts_stream(request_var(v->request, "HTTP_ACCEPT"));
-    v->visitor.address = request_var(v->request, "REMOTE_ADDR");
+    v->visitor.address = auth_address(o, v->request);
     return (r->is_public || auth_visitor(o, v->worker->tokens, v->request,
                                          link_wall(v->worker->link), &v->visitor, why)) &&
            (strcmp(r->method, "POST") != 0 || auth_origin(o, v->request, &v->visitor, why)) &&
+           (r->rate == RATE_COUNT || visit_admit(v, r->rate, why)) &&
            query_parse(&v->query, given.len ? given : query, why);
 }
 

@@ -11,6 +11,7 @@ struct route {
     const char *path;                /* below the mount, without its first slash */
     const char *method;              /* the only one besides HEAD (of a GET) and OPTIONS */
     void (*handle)(struct visit *v); /* NULL: this mount does not offer it */
+    enum rate rate;                  /* how often; RATE_COUNT: as often as one likes */
     bool is_public;                  /* whoever asks: a token is not looked at */
 };
 

@@ -146,9 +146,12 @@ void send_publish(struct visit *v)
     Str key;
     v->state = s;
     v->free_state = free_sends;
-    if (!read_visit(v, s, &key, &why))
+    if (!read_visit(v, s, &key, &why)) {
         visit_refuse(v, &why);
-    else if (!s->good)
+        return;
+    }
+    visit_charge(v, RATE_PUBLISHES, s->n);
+    if (!s->good)
         answer(v, &(struct msg_published){0}); /* a batch with nothing in it for the hub */
     else
         ask(v, s, key);

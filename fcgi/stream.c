@@ -71,8 +71,10 @@ void stream_ask(struct stream *s, const struct stream_request *q)
 struct stream *stream_make(struct roster *r, const struct stream_request *q, struct sink *sink,
                            Msec now)
 {
+    char key[ADDRESS_KEY];
     struct stream *s = make(q);
     s->roster = r;
+    tally_add(&r->addresses, stream_origin(s, key), 1);
     s->pass = pass_take(&r->passes, &q->rights);
     s->sink = sink;
     s->is_full = sink->is_full;
@@ -292,7 +294,9 @@ static void end_sink(struct stream *s)
     struct sink *sink = s->sink;
     if (!sink)
         return;
+    char key[ADDRESS_KEY];
     s->roster->stream_count--;
+    tally_take(&s->roster->addresses, stream_origin(s, key), 1);
     s->roster->counts.closed++;
     s->sink = NULL;
     sink->stream = NULL;

@@ -17,6 +17,27 @@ static void free_visit(struct visit *v)
     free(v);
 }
 
+/* Users are the hub's to count. */
+static Str limited(const struct visit *v, char key[ADDRESS_KEY])
+{
+    Str trusted = str_of(v->worker->options->trusted_proxies);
+    return v->visitor.user.len ? STR_NONE : address_key(trusted, v->visitor.address, key);
+}
+
+bool visit_admit(struct visit *v, enum rate rate, struct fault *why)
+{
+    char key[ADDRESS_KEY];
+    struct worker *w = v->worker;
+    return limits_admit(&w->limits, rate, limited(v, key), loop_now(w->loop), why);
+}
+
+void visit_charge(struct visit *v, enum rate rate, uint64_t n)
+{
+    char key[ADDRESS_KEY];
+    struct worker *w = v->worker;
+    limits_charge(&w->limits, rate, limited(v, key), n, loop_now(w->loop));
+}
+
 /* An answer is written whole and the outlet ended at once, so there is never room to wait for. */
 static void on_writable(void *owner)
 {

@@ -4,6 +4,7 @@
 #ifndef BELFRY_VISIT_H
 #define BELFRY_VISIT_H
 
+#include "address.h"
 #include "answer.h"
 #include "auth.h"
 #include "outlet.h"
@@ -26,6 +27,10 @@ struct visit {
     void (*on_answer)(struct visit *v, Str body);
 };
 
+/* Whether this one may be now; false: LIMIT. */
+MUST_USE bool visit_admit(struct visit *v, enum rate rate, struct fault *why);
+/* What was admitted as one is `n`. */
+void visit_charge(struct visit *v, enum rate rate, uint64_t n);
 /* Takes the request; the outlet is the visit's to end. */
 struct visit *visit_new(struct worker *w, struct request *r, struct outlet *o);
 

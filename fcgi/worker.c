@@ -118,6 +118,7 @@ bool worker_open(struct worker *w, const struct options *o, unsigned number, str
     heap_init(&w->waits);
     list_init(&w->held);
     pipes_init(&w->pipes, w->loop);
+    limits_init(&w->limits, o, o->workers);
     w->cable = cable_open(w, why);
     w->roster = roster_new(o, w->link);
     link_attach(w->link, w->roster);
@@ -205,6 +206,7 @@ void worker_close(struct worker *w)
     tokens_close(w->tokens);
     request_parser_free(w->parser);
     heap_fini(&w->waits);
+    limits_fini(&w->limits);
     loop_free(w->loop);
 }
 
@@ -221,6 +223,11 @@ void worker_put_figures(const struct worker *w, struct buf *list)
     put_figure(list, "requests_total", w->requests);
     put_figure(list, "requests_refused_total", w->refused);
     put_figure(list, "requests_waiting", w->visits);
+    put_figure(list, "connects_limited_total", w->limits.refused[RATE_CONNECTS]);
+    put_figure(list, "publishes_limited_total", w->limits.refused[RATE_PUBLISHES]);
+    put_figure(list, "subscribes_limited_total", w->limits.refused[RATE_SUBSCRIBES]);
+    put_figure(list, "history_limited_total", w->limits.refused[RATE_HISTORY]);
+    put_figure(list, "streams_limited_total", c->limited);
     struct tokens_counts tokens = tokens_counts(w->tokens);
     put_figure(list, "tokens_checked_total", tokens.checked);
     put_figure(list, "tokens_refused_total", tokens.refused);

@@ -4,6 +4,7 @@
 #define BELFRY_WORKER_H
 
 #include "base/heap.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "link.h"
 #include "loop.h"
@@ -39,7 +40,8 @@ struct worker {
     struct heap waits;           /* polls whose time runs (wait.h) */
     struct list held;            /* polls that wait for a hub that is away (opening.h) */
     size_t held_count;
-    size_t visits; /* requests under way that are not streams */
+    struct limits limits; /* of addresses */
+    size_t visits;        /* requests under way that are not streams */
     bool is_stopping;
     Msec stop_at; /* no stream is left by then */
     Msec watchdog_at;

@@ -218,7 +218,8 @@ class World:
         self.site = self.folder("site", 0o755)
         self.programs = []
         self.options = {"run": self.run, "data": self.data, "access": "open",
-                        "log_level": "debug"}
+                        "log_level": "debug",
+                        "trusted_proxies": "127.0.0.1"}     # which is thus not limited
         self.channels = {}
         if os.getuid() == 0:
             # Web servers may walk through the run folder to their own socket, and no further.
