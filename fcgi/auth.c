@@ -43,31 +43,69 @@ static bool refuse_token(const struct visitor *v, const struct fault *reason, st
     return fail(why, REFUSE_INVALID_TOKEN, "invalid_token");
 }
 
-static bool take_token(struct tokens *tokens, Str text, Msec wall, struct visitor *out,
-                       struct fault *why)
+/* A token of ours: known by its digest. */
+static struct token *find_ours(const struct accounts *a, Str text, Msec wall, struct fault *reason)
+{
+    char id[1 + ACCOUNT_DIGEST] = {ACCOUNT_OURS};
+    account_digest(text, id + 1);
+    const struct account *row = accounts_find(a, ACCOUNT_TOKEN, STR_NONE, str_of(id + 1));
+    if (row && (!row->value || wall < row->value))
+        return token_for(row->user, str_of(id), row->time, row->value);
+    fail(reason, REFUSE_INVALID_TOKEN, "is not of three parts, and %s", row ? "over" : "not ours");
+    return NULL;
+}
+
+/* A JSON Web Token has dots, one of ours has none. */
+static bool is_ours(Str text)
+{
+    return text.len <= TOKEN_MAX && str_find(text, '.') == text.len;
+}
+
+static bool take_token(struct tokens *tokens, const struct accounts *a, Str text, Msec wall,
+                       struct visitor *out, struct fault *why)
 {
     struct fault reason = {0};
-    out->token = tokens_admit(tokens, text, wall, &reason);
+    bool ours = is_ours(text);
+    if (ours && !a)
+        return fail(why, REFUSE_HUB_AWAY, "whose token it is cannot be known yet");
+    out->token =
+        ours ? find_ours(a, text, wall, &reason) : tokens_admit(tokens, text, wall, &reason);
     if (!out->token)
         return refuse_token(out, &reason, why);
-    out->user = out->token->user;
-    out->rights.grants = out->token->grants;
+    const struct token *t = out->token;
+    out->user = t->user;
+    out->issued = t->issued;
+    out->rights.grants = t->grants;
     /* In the time that clocks may differ it is good to the end of that. */
-    out->expires = out->token->expires + (wall < out->token->expires ? 0 : TOKEN_SKEW);
+    out->expires = t->expires + (ours || wall < t->expires ? 0 : TOKEN_SKEW);
     return true;
 }
 
-static bool take_cookie(struct tokens *tokens, unsigned n, Str text, Msec wall, struct visitor *out,
-                        struct fault *why)
+static bool take_cookie(struct tokens *tokens, const struct accounts *a, unsigned n, Str text,
+                        Msec wall, struct visitor *out, struct fault *why)
 {
     static const struct fault twice = {REFUSE_INVALID_TOKEN, "the cookie belfry_token came twice"};
     out->is_browsers_doing = true;
-    return n > 1 ? refuse_token(out, &twice, why) : take_token(tokens, text, wall, out, why);
+    return n > 1 ? refuse_token(out, &twice, why) : take_token(tokens, a, text, wall, out, why);
 }
 
-static bool take_remote_user(const struct request *r, struct visitor *out, struct fault *why)
+bool auth_review(const struct accounts *a, struct visitor *v, struct fault *why)
+{
+    static const struct fault revoked = {REFUSE_INVALID_TOKEN, "was revoked, or its user"};
+    v->rights.user = v->user;
+    v->is_pending = !a && v->user.len > 0;
+    if (!a)
+        return true;
+    accounts_grant(a, &v->rights);
+    return accounts_admit(a, v->user, v->token ? v->token->id : STR_NONE, v->issued) ||
+           refuse_token(v, &revoked, why);
+}
+
+static bool take_remote_user(const struct request *r, Msec wall, struct visitor *out,
+                             struct fault *why)
 {
     out->user = request_var(r, "REMOTE_USER");
+    out->issued = wall;
     out->is_browsers_doing = out->user.len > 0;
     if (!out->user.len || user_is_valid(out->user, "REMOTE_USER", why))
         return true;
@@ -76,8 +114,8 @@ static bool take_remote_user(const struct request *r, struct visitor *out, struc
     return false;
 }
 
-bool auth_visitor(const struct options *o, struct tokens *tokens, const struct request *r,
-                  Msec wall, struct visitor *out, struct fault *why)
+bool auth_visitor(const struct options *o, struct tokens *tokens, const struct accounts *a,
+                  const struct request *r, Msec wall, struct visitor *out, struct fault *why)
 {
     Str token = STR_NONE, cookie = STR_NONE;
     unsigned cookies = read_cookie(r, &cookie);
@@ -85,13 +123,12 @@ bool auth_visitor(const struct options *o, struct tokens *tokens, const struct r
     *out = (struct visitor){.address = auth_address(o, r)};
     out->rights = options_rights(o);
     if (read_bearer(r, &token))
-        ok = take_token(tokens, token, wall, out, why);
+        ok = take_token(tokens, a, token, wall, out, why);
     else if (cookies)
-        ok = take_cookie(tokens, cookies, cookie, wall, out, why);
+        ok = take_cookie(tokens, a, cookies, cookie, wall, out, why);
     else if (o->trust_remote_user)
-        ok = take_remote_user(r, out, why);
-    out->rights.user = out->user;
-    return ok;
+        ok = take_remote_user(r, wall, out, why);
+    return ok && auth_review(a, out, why);
 }
 
 Str auth_address(const struct options *o, const struct request *r)

@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "request.h"
 #include "tokens.h"
+#include "wire/accounts.h"
 
 /* The strings are the request's, the options' and the token's. */
 struct visitor {
@@ -14,13 +15,19 @@ struct visitor {
     Str address;
     struct rights rights;
     struct token *token;    /* NULL: none was shown */
+    Msec issued;            /* wall clock: since when the user is known */
     Msec expires;           /* wall clock: when the rights end; 0: never */
+    bool is_pending;        /* what is granted to the user is not known yet */
     bool is_browsers_doing; /* identity that a browser sends by itself, whoever made the page */
 };
 
-/* A fault is INVALID_TOKEN or FORBIDDEN, fit for the public; the log has more. */
-MUST_USE bool auth_visitor(const struct options *o, struct tokens *tokens, const struct request *r,
-                           Msec wall, struct visitor *out, struct fault *why);
+/* A fault is INVALID_TOKEN or FORBIDDEN, fit for the public; the log has more. `accounts` NULL:
+ * they are not known yet; a token of ours is then HUB_AWAY. */
+MUST_USE bool auth_visitor(const struct options *o, struct tokens *tokens,
+                           const struct accounts *accounts, const struct request *r, Msec wall,
+                           struct visitor *out, struct fault *why);
+/* The same visitor, by what is known of users now. */
+MUST_USE bool auth_review(const struct accounts *accounts, struct visitor *v, struct fault *why);
 void visitor_fini(struct visitor *v);
 /* What a browser sends by itself (a cookie, a password, a certificate) proves nothing about a page
  * of another site: a request that changes something must then come from the mount's own or a listed

@@ -131,6 +131,10 @@ static void on_rows(struct visit *v, Str body)
     struct fault why = {0};
     struct buf json;
     Cursor last = CURSOR_NONE;
+    if (!auth_review(roster_accounts(v->worker->roster), &v->visitor, &why)) {
+        visit_refuse(v, &why);
+        return;
+    }
     buf_init(&json, JSON_MAX);
     if (!msg_rows_unpack(body, &m))
         fail(&why, REFUSE_INTERNAL, "the hub's answer is not readable");

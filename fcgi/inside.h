@@ -54,6 +54,8 @@ struct stream {
     uint64_t value;  /* with `start`: what was asked for */
     uint64_t mark;   /* its audience's bytes when it was live, or became full, last */
     struct pass *pass;
+    char *token;                          /* what it is known by (accounts.h); NULL: none */
+    Msec issued;                          /* wall clock: since when its user is known */
     Msec expires;                         /* wall clock: when its rights end; 0: never */
     Str client, user, requested, address; /* in the same memory */
     uint32_t part_count;
@@ -95,6 +97,8 @@ struct roster {
     struct pages pages;
     struct map audiences;
     struct passes passes;
+    struct accounts accounts, learned; /* learned: as far as it came of what shall replace them */
+    bool knows_accounts, is_learning;
     struct shelf *shelf;
     struct list streams, orphans, ready, held, gone, dirty;
     struct slices *slices;
@@ -171,6 +175,8 @@ void stream_drop_part(struct stream *s, struct part *part);
 
 /* stream_change.c */
 void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin);
+/* What is known of users has changed: what is no longer allowed ends the stream. */
+void stream_review(struct stream *s);
 
 /* replay.c */
 void replay_begin(struct stream *s, bool is_measured);

@@ -352,6 +352,24 @@ static bool on_add(struct link *l, Str body)
     return true;
 }
 
+static bool on_accounts(struct link *l, Str body)
+{
+    struct msg_accounts m;
+    if (!msg_accounts_unpack(body, &m) || !list_is_whole(m.rows))
+        return false;
+    roster_on_accounts(l->roster, &m);
+    return true;
+}
+
+static bool on_kick(struct link *l, Str body)
+{
+    struct msg_kick m;
+    if (!msg_kick_unpack(body, &m))
+        return false;
+    roster_on_kick(l->roster, &m);
+    return true;
+}
+
 static void tell(struct link *l, uint64_t ref, bool more, Str json)
 {
     struct buf body;
@@ -419,7 +437,8 @@ static bool take(struct link *l, enum verb verb, Str body)
     /* What is not named here is from a newer hub, or of no meaning to a worker. */
     static bool (*const takers[VERB_COUNT])(struct link *, Str) = {
         [VERB_EVENT] = on_event, [VERB_GAP] = on_gap, [VERB_BEAT] = on_beat,
-        [VERB_ADD] = on_add,     [VERB_ASK] = on_ask,
+        [VERB_ADD] = on_add,     [VERB_ASK] = on_ask, [VERB_ACCOUNTS] = on_accounts,
+        [VERB_KICK] = on_kick,
     };
     switch ((int)verb) {
     case VERB_OPENED:

@@ -1,5 +1,6 @@
 #include "opening.h"
 
+#include "held.h"
 #include "poll.h"
 #include "sse.h"
 #include "wait.h"
@@ -93,7 +94,8 @@ static bool read_channels(struct opening *o, const struct options *options, cons
                           const struct visitor *v, Str name, struct fault *why)
 {
     struct channels *c = &o->channels;
-    channels_init(c, options->max_channels_stream + CARRIED_MAX, MAY_SUBSCRIBE, &v->rights);
+    channels_init(c, options->max_channels_stream + CARRIED_MAX, MAY_SUBSCRIBE,
+                  v->is_pending ? NULL : &v->rights);
     c->max = options->max_channels_stream;
     if (name.len && !channels_add(c, name, "path", why))
         return false;
@@ -114,6 +116,8 @@ bool opening_read(struct opening *o, const struct options *options, const struct
     o->stream = (struct stream_request){
         .user = v->user,
         .rights = v->rights,
+        .token = v->token ? v->token->id : STR_NONE,
+        .issued = v->issued,
         .expires = v->expires,
         .address = v->address,
         .start = START_DEFAULT,
@@ -239,40 +243,6 @@ static void begin_poll(struct visit *v, struct opening *o)
     visit_leave(v);
 }
 
-/* A poll that waits for the hub. It says again what it wants when its time comes. */
-struct held {
-    struct list node;
-    struct visit *visit;
-    Msec until;
-};
-
-static void free_held(void *state)
-{
-    struct held *h = state;
-    list_remove(&h->node);
-    h->visit->worker->held_count--;
-    free(h);
-}
-
-static void hold(struct visit *v)
-{
-    struct worker *w = v->worker;
-    struct fault why;
-    if (w->held_count >= w->options->max_waiting) {
-        fail(&why, REFUSE_OVERLOAD, "the hub is away and max_waiting, %zu, requests wait for it",
-             w->held_count);
-        visit_refuse(v, &why);
-        return;
-    }
-    struct held *h = must_alloc(sizeof *h);
-    h->visit = v;
-    h->until = loop_now(w->loop) + w->options->hub_wait;
-    list_append(&w->held, &h->node);
-    w->held_count++;
-    v->state = h;
-    v->free_state = free_held;
-}
-
 void opening_poll(struct visit *v)
 {
     struct opening o = {0};
@@ -283,26 +253,9 @@ void opening_poll(struct visit *v)
     }
     if (v->is_head)
         answer_head(v, poll_head);
-    else if (!link_is_up(v->worker->link) && !v->state)
-        hold(v);
+    else if (!held_is_over(v->worker) && !v->was_held)
+        held_put(v, opening_poll);
     else
         begin_poll(v, &o);
     opening_fini(&o);
-}
-
-void opening_tick(struct worker *w, Msec now)
-{
-    struct list *node, *safe;
-    struct fault why;
-    LIST_EACH(node, safe, &w->held)
-    {
-        struct held *h = CONTAINER_OF(node, struct held, node);
-        if (link_is_up(w->link)) {
-            opening_poll(h->visit);
-        } else if (h->until <= now) {
-            fail(&why, REFUSE_HUB_AWAY, "no link to the hub since hub_wait, %llu ms",
-                 (unsigned long long)w->options->hub_wait);
-            visit_refuse(h->visit, &why);
-        }
-    }
 }

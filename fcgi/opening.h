@@ -9,8 +9,6 @@
 
 void opening_stream(struct visit *v);
 void opening_poll(struct visit *v);
-/* Polls that wait for a hub that is away: it came, or the time is out. */
-void opening_tick(struct worker *w, Msec now);
 
 /* Whether every stream can carry what the option channels_for_all names; at start. */
 MUST_USE bool opening_check(const struct options *o, struct fault *why);

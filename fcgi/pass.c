@@ -26,36 +26,46 @@ void passes_fini(struct passes *ps)
     map_fini(&ps->by_key);
 }
 
+enum { LISTS = 9 };
+
+static void lists_of(struct rights *r, Str *lists[LISTS])
+{
+    struct grants *const from[] = {&r->grants, &r->stored, &r->shared};
+    for (size_t i = 0; i < COUNT_OF(from); i++) {
+        *lists++ = &from[i]->subscribe;
+        *lists++ = &from[i]->publish;
+        *lists++ = &from[i]->presence;
+    }
+}
+
 /* The rules and the default are the options', the same for all. */
-static void put_key(struct buf *key, const struct rights *r)
+static void put_key(struct buf *key, struct rights r)
 {
-    buf_printf(key, "%d%d", (int)r->access, r->user.len > 0);
-    list_put(key, r->for_all);
-    list_put(key, r->grants.subscribe);
-    list_put(key, r->grants.publish);
-    list_put(key, r->grants.presence);
+    Str *lists[LISTS];
+    lists_of(&r, lists);
+    buf_printf(key, "%d%d", (int)r.access, r.user.len > 0);
+    list_put(key, r.for_all);
+    for (size_t i = 0; i < LISTS; i++)
+        list_put(key, *lists[i]);
 }
 
-static Str copy(struct buf *room, Str s)
-{
-    Str copied = str_make(room->p + room->len, s.len);
-    buf_put(room, s);
-    return copied;
-}
-
+/* The key has all of its lists. */
 static struct pass *make(struct passes *ps, const struct rights *r, Str key)
 {
-    const struct grants *g = &r->grants;
-    size_t bytes = key.len + g->subscribe.len + g->publish.len + g->presence.len;
-    struct pass *p = must_alloc(sizeof *p + bytes);
-    struct buf room = {.p = (char *)(p + 1), .cap = bytes + 1, .max = bytes};
+    struct pass *p = must_alloc(sizeof *p + key.len);
+    char *bytes = (char *)(p + 1);
+    Str *lists[LISTS];
+    memcpy(bytes, key.p, key.len);
     p->passes = ps;
     p->is_user = r->user.len > 0;
     p->rights = *r;
     p->rights.user = STR_NONE;
-    p->key = copy(&room, key);
-    p->rights.grants = (struct grants){copy(&room, g->subscribe), copy(&room, g->publish),
-                                       copy(&room, g->presence)};
+    p->key = str_make(bytes, key.len);
+    lists_of(&p->rights, lists);
+    Str rest = str_skip(p->key, 2), for_all;
+    list_next(&rest, &for_all);
+    for (size_t i = 0; i < LISTS; i++)
+        list_next(&rest, lists[i]);
     map_init(&p->answers);
     map_put(&ps->by_key, p->key, p);
     return p;
@@ -65,7 +75,7 @@ struct pass *pass_take(struct passes *ps, const struct rights *rights)
 {
     struct buf key;
     buf_init(&key, SIZE_MAX / 2);
-    put_key(&key, rights);
+    put_key(&key, *rights);
     struct pass *p = map_get(&ps->by_key, buf_str(&key));
     if (!p)
         p = make(ps, rights, buf_str(&key));

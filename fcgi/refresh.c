@@ -90,6 +90,8 @@ static void ask(struct visit *v, Str client)
                                .user = v->visitor.user,
                                .grants = buf_str(&grants),
                                .expires = v->visitor.expires,
+                               .token = v->visitor.token->id,
+                               .issued = v->visitor.issued,
                            });
     buf_fini(&grants);
     visit_ask(v, VERB_CHANGE, &body, LINK_BRIEF, on_changed);

@@ -24,6 +24,8 @@ struct roster *roster_new(const struct options *options, struct link *link)
     map_init(&r->audiences);
     tally_init(&r->addresses);
     passes_init(&r->passes);
+    accounts_init(&r->accounts);
+    accounts_init(&r->learned);
     r->shelf = shelf_new(options->ring_events, options->ring_bytes);
     r->slices = slices_new(link);
     list_init(&r->streams);
@@ -59,6 +61,8 @@ void roster_free(struct roster *r)
     map_fini(&r->audiences);
     tally_fini(&r->addresses);
     passes_fini(&r->passes);
+    accounts_fini(&r->accounts);
+    accounts_fini(&r->learned);
     pages_fini(&r->pages);
     subscriptions_fini(&r->subs);
     free(r);

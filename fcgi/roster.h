@@ -6,6 +6,7 @@
 
 #include "image.h"
 #include "link.h"
+#include "wire/accounts.h"
 #include "wire/event.h"
 
 struct roster;
@@ -23,6 +24,8 @@ Msec roster_next_flush(const struct roster *r, Msec now);
 void roster_tick(struct roster *r, Msec now);
 /* bye(drain) to every stream, spread so that `left` ms remain; true when none is left. */
 bool roster_drain(struct roster *r, Msec now, Msec left);
+/* What the hub knows of users; NULL: it has not said so yet. */
+const struct accounts *roster_accounts(const struct roster *r);
 size_t roster_streams(const struct roster *r);
 /* Whether one more stream or poll of that address may be; false: LIMIT, and counted. */
 MUST_USE bool roster_has_room(struct roster *r, Str address, struct fault *why);
@@ -48,6 +51,8 @@ const struct roster_counts *roster_counts(const struct roster *r);
 void roster_on_welcome(struct roster *r, const struct msg_welcome *m);
 void roster_on_event(struct roster *r, const struct event *e); /* borrowed: copies it */
 void roster_on_gap(struct roster *r, const struct msg_gap *m);
+void roster_on_accounts(struct roster *r, const struct msg_accounts *m);
+void roster_on_kick(struct roster *r, const struct msg_kick *m);
 void roster_on_through(struct roster *r, Cursor through);
 /* Fills the answer's code, detail, channels (list; `channels` is the memory for it) and at. */
 void roster_on_add(struct roster *r, const struct msg_add *m, struct msg_added *answer,

@@ -1,6 +1,7 @@
 #include "route.h"
 
 #include "asset.h"
+#include "held.h"
 #include "history.h"
 #include "opening.h"
 #include "refresh.h"
@@ -201,8 +202,9 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
     v->wants_stream =
         r->handle == opening_stream && accepts_stream(request_var(v->request, "HTTP_ACCEPT"));
     v->visitor.address = auth_address(o, v->request);
-    return (r->is_public || auth_visitor(o, v->worker->tokens, v->request,
-                                         link_wall(v->worker->link), &v->visitor, why)) &&
+    return (r->is_public ||
+            auth_visitor(o, v->worker->tokens, roster_accounts(v->worker->roster), v->request,
+                         link_wall(v->worker->link), &v->visitor, why)) &&
            (strcmp(r->method, "POST") != 0 || auth_origin(o, v->request, &v->visitor, why)) &&
            (r->rate == RATE_COUNT || visit_admit(v, r->rate, why)) &&
            query_parse(&v->query, given.len ? given : query, why);
@@ -223,6 +225,8 @@ void route(struct visit *v)
         refuse_method(v, r, method);
     else if (!prepare(v, r, query, &why))
         visit_refuse(v, &why);
+    else if (v->visitor.is_pending && r->handle != opening_stream && r->handle != opening_poll)
+        held_put(v, r->handle);
     else
         r->handle(v);
 }

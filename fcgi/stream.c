@@ -31,6 +31,8 @@ static struct stream *make(const struct stream_request *q)
     s->requested = keep(&room, q->requested);
     s->address = keep(&room, q->address);
     s->expires = q->expires;
+    s->issued = q->issued;
+    s->token = q->token.len ? str_dup(q->token) : NULL;
     s->is_named = q->named;
     s->is_poll = q->poll;
     s->is_listed = q->listed;
@@ -75,7 +77,9 @@ struct stream *stream_make(struct roster *r, const struct stream_request *q, str
     struct stream *s = make(q);
     s->roster = r;
     tally_add(&r->addresses, stream_origin(s, key), 1);
-    s->pass = pass_take(&r->passes, &q->rights);
+    struct rights rights = q->rights;
+    accounts_grant(&r->accounts, &rights);
+    s->pass = pass_take(&r->passes, &rights);
     s->sink = sink;
     s->is_full = sink->is_full;
     s->made = s->written = s->full_since = r->now = now;
@@ -331,5 +335,6 @@ void stream_reap(struct stream *s)
         stream_drop_part(s, &s->parts[s->part_count - 1]);
     pass_unref(s->pass);
     free(s->parts);
+    free(s->token);
     free(s);
 }

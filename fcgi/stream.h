@@ -16,6 +16,8 @@ struct stream_request {
     bool poll;
     Str user;
     struct rights rights; /* its rules and for_all must live as long as the stream: the options' */
+    Str token;            /* what it is known by (accounts.h); empty: none */
+    Msec issued;          /* wall clock: since when the user is known */
     Msec expires;         /* wall clock: when they end; 0: never */
     enum start start;
     Str requested;  /* the cursor as the browser wrote it; empty: none */

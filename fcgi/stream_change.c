@@ -4,6 +4,8 @@
 #include "link.h"
 #include "wire/names.h"
 
+#include <stdlib.h>
+
 enum { LIST_MAX = 16 * 1024 * 1024 };
 /* A stream that was opened with a cursor begins its additions there for so long. */
 enum { CURSOR_HOLDS = 60 * 1000, QUIET = 200, HOLD_MOST = 2000 };
@@ -69,6 +71,9 @@ static void renew_rights(struct stream *s, const struct msg_add *m)
         list_next(&lists, &rights.grants.presence);
     s->pass = pass_take(&s->roster->passes, &rights);
     s->expires = m->expires;
+    s->issued = m->issued;
+    free(s->token);
+    s->token = m->token.len ? str_dup(m->token) : NULL;
     s->is_warned = false;
     pass_unref(old);
     review_parts(s);
@@ -102,4 +107,50 @@ void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin)
     }
     hold_on(s);
     stream_wake(s);
+}
+
+static bool may_read_all(const struct stream *s)
+{
+    for (size_t i = 0; i < s->part_count; i++)
+        if (!stream_may_read(s, s->parts[i].sub->name))
+            return false;
+    return true;
+}
+
+/* With another pass it is in another audience. */
+static void change_pass(struct stream *s, struct pass *pass)
+{
+    bool is_open = s->audience != NULL;
+    if (is_open) {
+        stream_leave_live(s, s->roster->flushed);
+        replay_drop(s);
+        audience_leave(s);
+    }
+    pass_unref(s->pass);
+    s->pass = pass;
+    review_parts(s);
+    if (is_open) {
+        audience_enter(s);
+        stream_wake(s);
+    }
+}
+
+void stream_review(struct stream *s)
+{
+    const struct accounts *a = &s->roster->accounts;
+    if (s->state == STREAM_GONE || s->state == STREAM_PARTING)
+        return;
+    struct rights rights = s->pass->rights;
+    rights.user = s->user;
+    accounts_grant(a, &rights);
+    struct pass *pass = pass_take(&s->roster->passes, &rights), *before = s->pass;
+    s->pass = pass;
+    bool may_stay = accounts_admit(a, s->user, str_of(s->token), s->issued) && may_read_all(s);
+    s->pass = before;
+    if (!may_stay)
+        stream_bye(s, BYE_KICKED);
+    if (may_stay && pass != before)
+        change_pass(s, pass);
+    else
+        pass_unref(pass);
 }

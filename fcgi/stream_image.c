@@ -43,8 +43,8 @@ static void put_parts(const struct stream *s, struct buf *list)
 static void put_rights(const struct stream *s, struct buf *out)
 {
     const struct grants *g = &s->pass->rights.grants;
-    image_rights_pack(out,
-                      &(struct image_rights){g->subscribe, g->publish, g->presence, s->expires});
+    image_rights_pack(out, &(struct image_rights){g->subscribe, g->publish, g->presence, s->expires,
+                                                  str_of(s->token), s->issued});
 }
 
 static void put_times(const struct stream *s, Msec now, struct image_stream *m)
@@ -104,29 +104,27 @@ void stream_put_image(const struct stream *s, Msec now, struct buf *out)
 }
 
 /* By the rules of here. */
-static struct rights rights_of(const struct options *o, const struct image_stream *m, Msec *expires)
+static void take_rights(const struct options *o, const struct image_stream *m,
+                        struct stream_request *q)
 {
-    struct rights rights = options_rights(o);
     struct image_rights r;
     if (!image_rights_unpack(m->rights, &r))
-        return (struct rights){0}; /* not in an image that was read: it is checked */
-    rights.user = m->user;
-    rights.grants = (struct grants){r.subscribe, r.publish, r.presence};
-    *expires = r.expires;
-    return rights;
+        return; /* not in an image that was read: it is checked */
+    q->rights = options_rights(o);
+    q->rights.user = m->user;
+    q->rights.grants = (struct grants){r.subscribe, r.publish, r.presence};
+    q->expires = r.expires;
+    q->token = r.token;
+    q->issued = r.issued;
 }
 
 static struct stream_request request_of(const struct roster *r, const struct image_stream *m)
 {
-    Msec expires = 0;
-    struct rights rights = rights_of(r->options, m, &expires);
-    return (struct stream_request){
+    struct stream_request q = {
         .client = m->client,
         .named = m->named,
         .poll = m->poll,
         .user = m->user,
-        .rights = rights,
-        .expires = expires,
         .start = (enum start)m->start,
         .requested = m->requested,
         .at = m->at,
@@ -137,6 +135,15 @@ static struct stream_request request_of(const struct roster *r, const struct ima
         .limit = m->left,
         .address = m->address,
     };
+    take_rights(r->options, m, &q);
+    return q;
+}
+
+/* What is granted to users the hub says, before anything is delivered; the stream is held against
+ * it then. */
+static bool may_carry(const struct stream *s, Str name)
+{
+    return stream_may_read(s, name) || (s->user.len && !roster_accounts(s->roster));
 }
 
 static void take_parts(struct stream *s, Str list)
@@ -144,7 +151,7 @@ static void take_parts(struct stream *s, Str list)
     for (Str item; list_next(&list, &item);) {
         struct image_part p;
         if (!image_part_unpack(item, &p) || stream_find_part(s, p.channel) ||
-            !stream_may_read(s, p.channel))
+            !may_carry(s, p.channel))
             continue;
         struct part *part = stream_add_part(s, p.channel);
         subscription_join(part->sub, s->roster->at);

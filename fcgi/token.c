@@ -2,6 +2,7 @@
 
 #include "base/base64url.h"
 #include "base/json.h"
+#include "wire/accounts.h"
 #include "wire/message.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
@@ -111,9 +112,9 @@ static bool read_time(const Json *claims, const char *name, Msec *out, struct fa
 
 static bool check_times(struct token *t, const Json *claims, Msec wall, struct fault *why)
 {
-    Msec begins, issued;
+    Msec begins;
     if (!read_time(claims, "exp", &t->expires, why) || !read_time(claims, "nbf", &begins, why) ||
-        !read_time(claims, "iat", &issued, why))
+        !read_time(claims, "iat", &t->issued, why))
         return false;
     if (!json_get(claims, "exp"))
         return refuse(why, "exp: is missing");
@@ -121,7 +122,7 @@ static bool check_times(struct token *t, const Json *claims, Msec wall, struct f
         return refuse(why, "exp: is over");
     if (begins > wall + TOKEN_SKEW)
         return refuse(why, "nbf: is still to come");
-    return issued <= wall + TOKEN_SKEW || refuse(why, "iat: is still to come");
+    return t->issued <= wall + TOKEN_SKEW || refuse(why, "iat: is still to come");
 }
 
 static bool is_text(const Json *value, Str text)
@@ -158,6 +159,16 @@ static bool check_user(const Json *sub, Str *user, struct fault *why)
     return user_is_valid(*user, "sub", &own) || refuse(why, own.text);
 }
 
+static bool read_id(struct buf *id, const Json *jti, struct fault *why)
+{
+    if (!jti)
+        return true;
+    if (!json_is_string(jti) || !json_str(jti).len || json_str(jti).len > ACCOUNT_NAME_MAX)
+        return fail(why, REFUSE_INVALID_TOKEN, "jti: is no text of 1 to %d bytes",
+                    ACCOUNT_NAME_MAX);
+    return buf_putc(id, ACCOUNT_JTI) && buf_put(id, json_str(jti));
+}
+
 static bool read_grants(struct buf *list, const Json *grants, const char *right, struct fault *why)
 {
     const Json *names = json_get(grants, right);
@@ -184,7 +195,7 @@ static bool read_grants(struct buf *list, const Json *grants, const char *right,
 /* In one piece with its strings. */
 static struct token *make(const struct token *t, const struct buf lists[3])
 {
-    size_t bytes = t->user.len + lists[0].len + lists[1].len + lists[2].len;
+    size_t bytes = t->user.len + t->id.len + lists[0].len + lists[1].len + lists[2].len;
     struct token *made = must_alloc(sizeof *made + bytes);
     struct buf room = {.p = (char *)(made + 1), .cap = bytes + 1, .max = bytes};
     Str *const to[] = {&made->grants.subscribe, &made->grants.publish, &made->grants.presence};
@@ -192,6 +203,8 @@ static struct token *make(const struct token *t, const struct buf lists[3])
     made->refs = 1;
     buf_put(&room, t->user);
     made->user = buf_str(&room);
+    made->id = str_make(room.p + room.len, t->id.len);
+    buf_put(&room, t->id);
     for (size_t i = 0; i < COUNT_OF(to); i++) {
         *to[i] = str_make(room.p + room.len, lists[i].len);
         buf_put(&room, buf_str(&lists[i]));
@@ -199,26 +212,37 @@ static struct token *make(const struct token *t, const struct buf lists[3])
     return made;
 }
 
+struct token *token_for(Str user, Str id, Msec issued, Msec expires)
+{
+    static const struct buf nothing[3];
+    return make(&(struct token){.user = user, .id = id, .issued = issued, .expires = expires},
+                nothing);
+}
+
 static struct token *read_claims(const Json *claims, const struct token_wants *wants, Msec wall,
                                  struct fault *why)
 {
     struct token t = {0};
-    struct buf lists[3];
+    struct buf lists[3], id;
     const Json *grants = json_get(claims, "belfry");
     for (size_t i = 0; i < COUNT_OF(lists); i++)
         buf_init(&lists[i], TOKEN_MAX + 4 * TOKEN_GRANTS);
+    buf_init(&id, ACCOUNT_NAME_MAX + 1);
     bool ok = check_times(&t, claims, wall, why) &&
               (!wants->issuer.len || is_text(json_get(claims, "iss"), wants->issuer) ||
                refuse(why, "iss: is not token_issuer")) &&
               check_audience(json_get(claims, "aud"), wants->audience, why) &&
               check_user(json_get(claims, "sub"), &t.user, why) &&
+              read_id(&id, json_get(claims, "jti"), why) &&
               (!grants || json_is_object(grants) || refuse(why, "belfry: is not an object")) &&
               read_grants(&lists[0], grants, "subscribe", why) &&
               read_grants(&lists[1], grants, "publish", why) &&
               read_grants(&lists[2], grants, "presence", why);
+    t.id = buf_str(&id);
     struct token *made = ok ? make(&t, lists) : NULL;
     for (size_t i = 0; i < COUNT_OF(lists); i++)
         buf_fini(&lists[i]);
+    buf_fini(&id);
     return made;
 }
 

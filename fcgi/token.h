@@ -31,13 +31,17 @@ struct token_wants {
 struct token {
     unsigned refs;
     Msec expires; /* its `exp` */
+    Msec issued;  /* its `iat`; 0: nobody knows */
     Str user;
+    Str id; /* as accounts.h has it; empty: it has no `jti` */
     struct grants grants;
 };
 
 /* Believes `payload`. `wall`: ms since 1970. */
 struct token *token_read(Str payload, const struct token_wants *wants, Msec wall,
                          struct fault *why);
+/* One that only says who it is. */
+struct token *token_for(Str user, Str id, Msec issued, Msec expires);
 /* Whether its time is not over, skew included. */
 bool token_is_fresh(const struct token *t, Msec wall);
 struct token *token_ref(struct token *t);

@@ -20,6 +20,7 @@ struct visit {
     struct buf name; /* NAME of /events/NAME: a channel; else empty */
     struct cors cors;
     bool is_head;
+    bool was_held;     /* held.h */
     bool wants_stream; /* an EventSource: passing refusals must be streams */
     void *state;       /* the handler's; freed by free_state */
     void (*free_state)(void *state);

@@ -6,7 +6,7 @@
 #include "conn.h"
 #include "give.h"
 #include "handover.h"
-#include "opening.h"
+#include "held.h"
 #include "take.h"
 #include "tokens.h"
 #include "wait.h"
@@ -92,7 +92,7 @@ static void on_tick(void *owner)
     cable_tick(w->cable, now);
     link_tick(w->link, now);
     roster_tick(w->roster, now);
-    opening_tick(w, now);
+    held_tick(w, now);
     tokens_tick(w->tokens, now);
     pipes_tick(&w->pipes, now, w->options->slow_timeout);
     if (w->conns)

@@ -2,6 +2,7 @@
 
 #include "engine.h"
 #include "inspect.h"
+#include "users.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -196,6 +197,9 @@ static const struct {
     {"links", put_links, NULL},       {"log", NULL, inspect_log},
     {"backup", NULL, inspect_backup}, {"check", NULL, inspect_check},
     {"streams", NULL, asks_streams},  {"prune", NULL, asks_prune},
+    {"users", users_list, NULL},      {"user", NULL, users_change},
+    {"token", NULL, users_token},     {"grant", NULL, users_grant},
+    {"revoke", NULL, users_revoke},   {"kick", NULL, users_kick},
 };
 
 static bool answer_now(struct hub *h, struct asker *a, const Json *question, size_t i,

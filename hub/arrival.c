@@ -1,5 +1,6 @@
 #include "arrival.h"
 
+#include "account.h"
 #include "begin.h"
 #include "engine.h"
 #include "fanout.h"
@@ -143,7 +144,8 @@ bool arrival_on_message(struct hub *h, struct peer *p, Str body)
         fail(&why, REFUSE_MALFORMED, "start: %u is not known", m.start);
     bool known = false;
     struct client *c = NULL;
-    if (!why.code && names_are_valid(m.channels, "channel", &why))
+    if (!why.code && account_is_good(h, m.user, &why) &&
+        names_are_valid(m.channels, "channel", &why))
         c = client_need(h, m.client, m.user, m.named, &known, &why);
     if (!c) {
         refuse(h, p, m.ref, &why);

@@ -17,8 +17,8 @@ struct change {
     uint64_t carrier;          /* the link that was sent ADD */
     Msec until;
     char client[CLIENT_MAX + 1];
-    struct buf add, remove, grants;
-    Msec expires; /* with grants */
+    struct buf add, remove, grants, token;
+    Msec expires, issued; /* with grants */
 };
 
 static void on_found(struct hub *h, struct op *op);
@@ -40,6 +40,7 @@ static void change_free(struct change *c)
     buf_fini(&c->add);
     buf_fini(&c->remove);
     buf_fini(&c->grants);
+    buf_fini(&c->token);
     free(c->find.channels);
     free(c);
 }
@@ -115,6 +116,8 @@ static void say_add(struct hub *h, struct peer *p, const struct change *c,
                             .missing = buf_str(&c->begin.missing),
                             .grants = buf_str(&c->grants),
                             .expires = c->expires,
+                            .token = buf_str(&c->token),
+                            .issued = c->issued,
                         });
     peer_send(h, p, VERB_ADD, &body);
 }
@@ -186,6 +189,9 @@ static struct change *change_new(const struct peer *p, const struct msg_change *
     buf_init(&c->add, BODY_MAX);
     buf_init(&c->remove, BODY_MAX);
     buf_init(&c->grants, BODY_MAX);
+    buf_init(&c->token, BODY_MAX);
+    buf_put(&c->token, m->token);
+    c->issued = m->issued;
     buf_put(&c->add, m->add);
     buf_put(&c->remove, m->remove);
     buf_put(&c->grants, m->grants);

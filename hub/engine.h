@@ -14,6 +14,7 @@
 #include "peer.h"
 #include "ring.h"
 #include "topic.h"
+#include "wire/accounts.h"
 #include "wire/refusal.h"
 #include "wire/socket.h"
 
@@ -39,6 +40,7 @@ struct hub {
     struct topics topics;
     struct peers peers;
     struct clients clients;
+    struct accounts accounts;
     struct ring ring;
     struct fleeting fleeting;
     struct changes changes;

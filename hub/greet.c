@@ -1,5 +1,6 @@
 #include "greet.h"
 
+#include "account.h"
 #include "base/log.h"
 #include "engine.h"
 
@@ -107,6 +108,7 @@ static void welcome(struct hub *h, struct peer *p, const struct msg_hello *m)
     hub_count(h, COUNT_HELLOS);
     log_info("link", kz("peer", p->name), kn("from", from), kn("channels", p->subs.len),
              kz("reason", reason ? gap_reason_name(reason) : "none"));
+    account_welcome(h, p);
     if (p->is_gone)
         return;
     if (from < h->through)

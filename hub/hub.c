@@ -1,5 +1,6 @@
 #include "hub.h"
 
+#include "account.h"
 #include "arrival.h"
 #include "base/log.h"
 #include "change.h"
@@ -44,6 +45,7 @@ void hub_start(struct hub *h, struct journal *j, const struct journal_state *s, 
     h->journal = j;
     h->now = now;
     h->started = h->ticked = h->beaten = now.mono;
+    account_start(h, str_make(s->accounts, s->accounts_len));
     epochs_init(&h->epochs, s->epochs, s->epoch_count);
     h->through = s->head;
     h->is_writable = !s->is_full;
@@ -58,6 +60,7 @@ void hub_free(struct hub *h)
         return;
     peers_fini(h);
     clients_fini(h);
+    account_fini(h);
     changes_fini(h);
     asks_fini(h);
     inspect_fini(h);

@@ -16,10 +16,11 @@
 #include "wire/event.h"
 
 enum op_kind {
-    OP_APPEND, /* in order, with PRUNE, NOTE and FORGET */
+    OP_APPEND, /* in order, with those up to ACCOUNT */
     OP_PRUNE,
     OP_NOTE,
     OP_FORGET,
+    OP_ACCOUNT,
     OP_READ, /* beside them */
     OP_FIND,
     OP_BACKUP, /* in slices, between transactions */
@@ -102,6 +103,12 @@ struct forget {
         highest; /* in and out: the highest `last` of all that were ever forgotten; 0 will do */
 };
 
+/* Rows about users (wire/accounts.h) that are written or taken away. */
+struct account_op {
+    struct op op;
+    struct buf rows; /* list of packed `account`; the maker's */
+};
+
 struct missing {
     char *channel; /* the name, or the pattern that was asked for */
     Position floor;
@@ -168,7 +175,9 @@ struct journal_state {
     struct epoch *epochs; /* rising; the last is the one that this start opened */
     size_t epoch_count;
     uint64_t bytes; /* of all events */
-    bool is_full;   /* the disk is: what is read holds, appends fail until there is room */
+    char *accounts; /* list of packed `account` (wire/message.h): all rows about users */
+    size_t accounts_len;
+    bool is_full; /* the disk is: what is read holds, appends fail until there is room */
 };
 
 struct journal_channel {

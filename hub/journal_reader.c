@@ -34,6 +34,7 @@ static void apply(struct reader *r, struct op *op)
     case OP_PRUNE:
     case OP_NOTE:
     case OP_FORGET:
+    case OP_ACCOUNT:
     case OP_BACKUP:
     case OP_CHECK:
         break; /* the writer's; done already */

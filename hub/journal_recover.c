@@ -75,9 +75,16 @@ static bool salvage_all(struct recovery *r)
                            .falling = QUERY_KEYS_DOWN,
                            .add = QUERY_SALVAGED_KEY,
                            .columns = 9};
+    struct salvage accounts = {.from = &r->from,
+                               .to = &r->to,
+                               .rising = QUERY_ACCOUNTS_UP,
+                               .falling = QUERY_ACCOUNTS_DOWN,
+                               .add = QUERY_SALVAGED_ACCOUNT,
+                               .columns = 6};
     if (!salvage_table(&channels, most) || !salvage_table(&events, most) ||
-        !salvage_table(&keys, most))
+        !salvage_table(&keys, most) || !salvage_table(&accounts, UNKNOWN))
         return false;
+    r->out->has_lost_accounts = accounts.hole > 0;
     r->hole = events.hole;
     r->out->has_lost_channels = channels.hole > 0;
     r->out->has_lost_keys = keys.hole > 0;
@@ -107,6 +114,8 @@ static void drop_impossible(struct recovery *r)
         r->out->has_lost_channels = true;
     if (run(r, QUERY_DROP_IMPOSSIBLE_KEYS, latest, 0, 0))
         r->out->has_lost_keys = true;
+    if (run(r, QUERY_DROP_IMPOSSIBLE_ACCOUNTS, 0, 0, 0))
+        r->out->has_lost_accounts = true;
 }
 
 /* The head that the file says must be one that the events allow. */

@@ -19,7 +19,7 @@ struct recovered {
     uint64_t lost_events;            /* so many at least, by the figures of their channels */
     uint64_t gapped;                 /* channels whose readers may be told of a gap */
     Position lost_upto;              /* 0: nothing is known to be lost */
-    bool has_lost_channels, has_lost_keys;
+    bool has_lost_channels, has_lost_keys, has_lost_accounts;
     bool is_unknown; /* the head of the log could not be read: no old cursor holds */
     char aside[512]; /* where the old file is */
 };

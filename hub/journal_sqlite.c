@@ -36,6 +36,7 @@ static void on_submit(struct journal *base, struct op *op)
     case OP_APPEND:
     case OP_PRUNE:
     case OP_FORGET:
+    case OP_ACCOUNT:
     case OP_BACKUP:
         op_list_add(&j->for_writer, op);
         break;
@@ -174,7 +175,8 @@ struct journal *journal_sqlite_open(const struct journal_sqlite_options *options
 {
     struct sqlite_journal *j = make(options);
     struct writer *w = &j->writer;
-    struct start start = {&w->db, on_channel, ctx, &w->ledger, &j->lineage, 0, false};
+    struct start start = {&w->db, on_channel, ctx, &w->ledger, &j->lineage, 0, {0}, false};
+    buf_init(&start.accounts, SIZE_MAX / 2);
     *state = (struct journal_state){0};
     if (outbox_init(&j->outbox, why) && schema_open(&w->db, options->path, why) &&
         start_run(&start, why) && reader_open(&j->reader, options->path, why) &&
@@ -182,11 +184,13 @@ struct journal *journal_sqlite_open(const struct journal_sqlite_options *options
         w->is_started = start.is_written;
         fill_state(state, j);
         state->bytes = start.bytes;
+        state->accounts = buf_take(&start.accounts, &state->accounts_len);
         log_open(options->path, state);
         if (start_threads(j, why))
             return &j->base;
         journal_state_fini(state);
     }
+    buf_fini(&start.accounts);
     name_file(options->path, why);
     if (w->db.handle)
         db_keep_log(&w->db); /* what could not be opened stays as it is */
@@ -197,6 +201,9 @@ struct journal *journal_sqlite_open(const struct journal_sqlite_options *options
 void journal_state_fini(struct journal_state *state)
 {
     free(state->epochs);
+    free(state->accounts);
+    state->accounts = NULL;
+    state->accounts_len = 0;
     state->epochs = NULL;
     state->epoch_count = 0;
 }

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "journal_accounts.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
 
@@ -112,7 +113,7 @@ static bool read_and_write(struct start *s)
     open_epoch(s);
     start_write(s->db, s->lineage);
     ledger_write(s->db, s->ledger);
-    return list_channels(s);
+    return list_channels(s) && stored_accounts_read(s->db, &s->accounts);
 }
 
 bool start_run(struct start *s, struct fault *why)

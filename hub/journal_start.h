@@ -17,8 +17,9 @@ struct start {
     /* answers */
     struct ledger *ledger;
     struct lineage *lineage;
-    uint64_t bytes;  /* of all channels */
-    bool is_written; /* false: the disk is full; start_write() later */
+    uint64_t bytes;      /* of all channels */
+    struct buf accounts; /* as in journal_state; the caller's */
+    bool is_written;     /* false: the disk is full; start_write() later */
 };
 
 /* DAMAGED, DISK_FULL where not even reading can begin, UNKNOWN_OUTCOME where the disk failed. */

@@ -1,5 +1,6 @@
 #include "journal_writer.h"
 #include "base/log.h"
+#include "journal_accounts.h"
 #include "journal_start.h"
 #include "wire/refusal.h"
 
@@ -44,6 +45,9 @@ static void apply(struct writer *w, struct op *op)
         break;
     case OP_FORGET:
         retained_forget(&w->retained, (struct forget *)(void *)op);
+        break;
+    case OP_ACCOUNT:
+        stored_accounts_write(&w->db, (const struct account_op *)(const void *)op);
         break;
     case OP_READ:
     case OP_FIND:

@@ -1,5 +1,6 @@
 #include "publish.h"
 
+#include "account.h"
 #include "engine.h"
 #include "fanout.h"
 #include "retention.h"
@@ -19,7 +20,7 @@ bool publish_on_message(struct hub *h, struct peer *peer, Str body)
     p->boot = peer->boot;
     p->ref = m.ref;
     publish_begin(p, m.user, m.key, m.sends);
-    if ((m.user.len && !user_is_valid(m.user, "user", &why)) ||
+    if (!account_is_good(h, m.user, &why) || (m.user.len && !user_is_valid(m.user, "user", &why)) ||
         (m.key.len && !key_is_valid(m.key, "idempotencyKey", &why)))
         publish_refuse(h, p, why.code, why.text);
     for (Str item; !p->why.code && list_next(&m.sends, &item);) {

@@ -87,6 +87,16 @@ DELETE FROM idempotency
                     FROM (SELECT number, time FROM idempotency ORDER BY number LIMIT ?2)
                    WHERE time <= ?1);
 
+-- users
+
+-- name: accounts
+SELECT kind, user, name, value, time FROM account;
+-- name: put_account
+INSERT INTO account (kind, user, name, value, time) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (kind, user, name) DO UPDATE SET value = excluded.value, time = excluded.time;
+-- name: drop_account
+DELETE FROM account WHERE kind = ?1 AND user = ?2 AND name = ?3;
+
 -- taking away
 
 -- name: oldest_events
@@ -194,6 +204,14 @@ SELECT number, user, key, print_a, print_b, first, n, time, answers FROM idempot
 -- name: keys_down
 SELECT number, user, key, print_a, print_b, first, n, time, answers FROM idempotency NOT INDEXED
  WHERE number > ?1 AND number < ?2 ORDER BY number DESC;
+-- name: accounts_up
+SELECT number, kind, user, name, value, time FROM account NOT INDEXED
+ WHERE number > ?1 AND number < ?2 ORDER BY number;
+-- name: accounts_down
+SELECT number, kind, user, name, value, time FROM account NOT INDEXED
+ WHERE number > ?1 AND number < ?2 ORDER BY number DESC;
+-- name: salvaged_account
+INSERT INTO account (number, kind, user, name, value, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 -- name: salvaged_channel
 INSERT INTO channel (row, name, last, floor, floor_time, count, bytes, oldest)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
@@ -211,6 +229,11 @@ DELETE FROM event
 DELETE FROM event WHERE channel NOT IN (SELECT row FROM channel);
 -- name: drop_impossible_keys
 DELETE FROM idempotency WHERE time > ?1;
+-- name: drop_impossible_accounts
+DELETE FROM account
+ WHERE kind NOT IN ('user', 'grant', 'token', 'before', 'id')
+    OR length(CAST(user AS BLOB)) > 64 OR length(CAST(name AS BLOB)) > 256
+    OR user || name GLOB '*[' || char(1) || '-' || char(31) || ']*';
 -- name: last_position
 SELECT max(position) FROM event;
 -- name: last_time

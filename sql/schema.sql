@@ -1,5 +1,6 @@
 -- The journal of Belfry: what journal.db holds. README.md explains it.
--- A change here needs a new upgrade-NNNN.sql that brings older files to the same state.
+-- A change here needs a new upgrade-NNNN.sql that brings older files to the same state. All statements
+-- together, with the words in them, fit into the first page of the file: recovering counts on that.
 
 PRAGMA application_id = 1113943142; -- Belf
 
@@ -62,20 +63,35 @@ CREATE TABLE epoch (
 
 CREATE INDEX epoch_first ON epoch (first);
 
--- One row: what holds for the whole log.
+-- One row: what holds for the whole log. head: the newest position ever given, time: and its time;
+-- counted: the figures in channel take in everything up to here; floor: highest floor of all
+-- channels, ever; forgotten: highest position of channels that were forgotten; keys: rows in
+-- idempotency; restored, 1: this file is a backup that was not opened yet.
 CREATE TABLE meta (
     id             INTEGER PRIMARY KEY CHECK (id = 1),
-    head           INTEGER NOT NULL DEFAULT 0, -- the newest position ever given
-    time           INTEGER NOT NULL DEFAULT 0, -- and its time
-    counted        INTEGER NOT NULL DEFAULT 0, -- the figures in channel take in everything up to here
-    floor          INTEGER NOT NULL DEFAULT 0, -- highest floor of all channels, ever
-    forgotten      INTEGER NOT NULL DEFAULT 0, -- highest position of channels that were forgotten
+    head           INTEGER NOT NULL DEFAULT 0,
+    time           INTEGER NOT NULL DEFAULT 0,
+    counted        INTEGER NOT NULL DEFAULT 0,
+    floor          INTEGER NOT NULL DEFAULT 0,
+    forgotten      INTEGER NOT NULL DEFAULT 0,
     forgotten_time INTEGER NOT NULL DEFAULT 0,
-    keys           INTEGER NOT NULL DEFAULT 0, -- rows in idempotency
-    restored       INTEGER NOT NULL DEFAULT 0  -- 1: this file is a backup that was not opened yet
+    keys           INTEGER NOT NULL DEFAULT 0,
+    restored       INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO meta (id) VALUES (1);
+
+-- What is kept of users: who they are, what they may beyond their tokens, which tokens are good or no
+-- longer good. README.md says what stands in which kind of row.
+CREATE TABLE account (
+    number INTEGER PRIMARY KEY,
+    kind   TEXT NOT NULL,
+    user   TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    value  INTEGER NOT NULL,
+    time   INTEGER NOT NULL,
+    UNIQUE (kind, user, name)
+) STRICT;
 
 -- The log for people: `SELECT * FROM events ORDER BY position DESC LIMIT 20`.
 CREATE VIEW events AS

@@ -33,5 +33,10 @@ extern const struct command recover_command;
 extern const struct command doctor_command;
 extern const struct command token_command;
 extern const struct command keygen_command;
+extern const struct command user_command;
+extern const struct command users_command;
+extern const struct command grant_command;
+extern const struct command revoke_command;
+extern const struct command kick_command;
 
 #endif

@@ -13,6 +13,7 @@ static const struct command *const commands[] = {
     &pub_command,   &sub_command,     &log_command,    &channels_command, &streams_command,
     &links_command, &stats_command,   &top_command,    &backup_command,   &check_command,
     &prune_command, &recover_command, &doctor_command, &token_command,    &keygen_command,
+    &user_command,  &users_command,   &grant_command,  &revoke_command,   &kick_command,
 };
 
 static const struct command *find(const char *name)

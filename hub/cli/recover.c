@@ -26,9 +26,9 @@ static void print_json(const struct recovered *r)
                ",\"events\":%" PRIu64 ",\"channels\":%" PRIu64 ",\"keys\":%" PRIu64
                ",\"lostEvents\":%" PRIu64 ",\"gappedChannels\":%" PRIu64 ",\"gapUpTo\":%" PRIu64,
                r->events, r->channels, r->keys, r->lost_events, r->gapped, r->lost_upto);
-    buf_printf(&out, ",\"lostChannels\":%s,\"lostKeys\":%s,\"cursorsHold\":%s}",
+    buf_printf(&out, ",\"lostChannels\":%s,\"lostKeys\":%s,\"lostUsers\":%s,\"cursorsHold\":%s}",
                r->has_lost_channels ? "true" : "false", r->has_lost_keys ? "true" : "false",
-               r->is_unknown ? "false" : "true");
+               r->has_lost_accounts ? "true" : "false", r->is_unknown ? "false" : "true");
     printf("%.*s\n", FMT(buf_str(&out)));
     buf_fini(&out);
 }
@@ -53,6 +53,10 @@ static void print_text(const struct recovered *r)
         puts("names of channels are lost, and their events with them");
     if (r->has_lost_keys)
         puts("idempotency keys are lost: a publish that is repeated may be logged twice");
+    if (r->has_lost_accounts)
+        puts("rows about users are lost: belfry users shows what is left; tokens that were revoked "
+             "may "
+             "be good again");
     printf("the damaged file is kept: %s\n", r->aside);
 }
 

@@ -50,7 +50,7 @@ static enum access access_of(const struct rights *r, enum action action, Str cha
     return is_common(channel) || r->access < ACCESS_GRANTED ? r->access : ACCESS_GRANTED;
 }
 
-static bool is_granted(const struct grants *g, enum action action, Str channel)
+static bool is_among(const struct grants *g, enum action action, Str channel)
 {
     Str names = action == MAY_PUBLISH    ? g->publish
                 : action == MAY_PRESENCE ? g->presence
@@ -61,6 +61,12 @@ static bool is_granted(const struct grants *g, enum action action, Str channel)
     return false;
 }
 
+static bool is_granted(const struct rights *r, enum action action, Str channel)
+{
+    return is_among(&r->grants, action, channel) || is_among(&r->stored, action, channel) ||
+           is_among(&r->shared, action, channel);
+}
+
 bool may_by_rule(const struct rights *r, bool is_user, enum action action, Str channel)
 {
     if (is_reading(action) && is_for_all(r->for_all, channel))
@@ -69,9 +75,9 @@ bool may_by_rule(const struct rights *r, bool is_user, enum action action, Str c
     case ACCESS_OPEN:
         return true;
     case ACCESS_AUTHENTICATED:
-        return is_user || is_granted(&r->grants, action, channel);
+        return is_user || is_granted(r, action, channel);
     case ACCESS_GRANTED:
-        return is_granted(&r->grants, action, channel);
+        return is_granted(r, action, channel);
     case ACCESS_UNSAID:
     case ACCESS_CLOSED:
         break;

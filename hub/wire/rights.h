@@ -15,7 +15,7 @@ enum action { MAY_SUBSCRIBE, MAY_PUBLISH, MAY_HISTORY, MAY_PRESENCE, ACTION_COUN
 enum access {
     ACCESS_UNSAID,
     ACCESS_CLOSED,        /* nobody */
-    ACCESS_GRANTED,       /* whose token says so */
+    ACCESS_GRANTED,       /* whose token says so, or the database */
     ACCESS_AUTHENTICATED, /* every user */
     ACCESS_OPEN,          /* everybody */
 };
@@ -35,9 +35,11 @@ struct rights {
     enum access access; /* where no rule says otherwise */
     const struct channel_rule *rules;
     size_t rule_count;
-    Str for_all; /* option channels_for_all: names between commas */
-    Str user;    /* empty: anonymous */
-    struct grants grants;
+    Str for_all;          /* option channels_for_all: names between commas */
+    Str user;             /* empty: anonymous */
+    struct grants grants; /* of the token */
+    struct grants stored; /* of the user, in the hub's database */
+    struct grants shared; /* of every user, there */
 };
 
 /* `channel` may be a pattern for MAY_SUBSCRIBE and MAY_HISTORY, and is then allowed where one rule

@@ -102,7 +102,8 @@ static void say_all(struct link *l, struct roster *r, struct browser *browsers, 
         buf_put(&body, str_make("\0\0\0\0\0\0\0", 7));
         buf_putc(&body, ref);
         buf_put(&body, str_make(in.p, len));
-        bool has_ref = verb != VERB_EVENT && verb != VERB_BEAT && verb != VERB_GAP;
+        bool has_ref = verb != VERB_EVENT && verb != VERB_BEAT && verb != VERB_GAP &&
+                       verb != VERB_ACCOUNTS && verb != VERB_KICK;
         seq = verb == VERB_WELCOME ? 1 : seq;
         hear(l, verb, seq, has_ref ? buf_str(&body) : str_skip(buf_str(&body), 8), now);
         buf_fini(&body);

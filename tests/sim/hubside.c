@@ -105,6 +105,7 @@ static void bury(struct world *w)
     journal_memory_free(h->journal);
     h->journal = NULL;
     free(h->state.epochs);
+    free(h->state.accounts);
     h->state = (struct journal_state){0};
     for (unsigned i = 0; i < w->setup.workers; i++)
         cable_cut(&w->workers[i].cable, true, false, w->mono, 0);

@@ -114,6 +114,8 @@ static void apply(struct journal_memory *j, struct op *op)
         memory_log_prune(j->log, (struct prune *)(void *)op);
     else if (op->kind == OP_FORGET)
         memory_log_forget(j->log, (struct forget *)(void *)op);
+    else if (op->kind == OP_ACCOUNT)
+        memory_log_account(j->log, (const struct account_op *)(const void *)op);
     /* A note has nothing to say here: figures are counted anew at each start. */
 }
 

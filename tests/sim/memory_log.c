@@ -11,7 +11,9 @@ enum { EXPIRE_KEYS = 64 };
 
 struct memory_log *memory_log_new(void)
 {
-    return must_alloc(sizeof(struct memory_log));
+    struct memory_log *m = must_alloc(sizeof *m);
+    accounts_init(&m->accounts);
+    return m;
 }
 
 static void free_channel(struct memory_channel *c)
@@ -30,6 +32,7 @@ void memory_log_free(struct memory_log *m)
     for (size_t i = 0; i < m->channel_count; i++)
         free_channel(m->channels[i]);
     memory_keys_fini(m);
+    accounts_fini(&m->accounts);
     free(m->channels);
     free(m->epochs);
     free(m);
@@ -47,6 +50,20 @@ static struct memory_channel *copy_channel(const struct memory_channel *from)
     return c;
 }
 
+static struct buf all_accounts(const struct memory_log *m)
+{
+    struct buf list;
+    size_t at = 0;
+    buf_init(&list, SIZE_MAX / 2);
+    accounts_put(&m->accounts, &at, SIZE_MAX, &list);
+    return list;
+}
+
+void memory_log_account(struct memory_log *m, const struct account_op *o)
+{
+    accounts_take(&m->accounts, buf_str(&o->rows));
+}
+
 struct memory_log *memory_log_copy(const struct memory_log *from, bool as_backup)
 {
     struct memory_log *m = must_copy(from, sizeof *from);
@@ -55,6 +72,10 @@ struct memory_log *memory_log_copy(const struct memory_log *from, bool as_backup
         m->channels[i] = copy_channel(from->channels[i]);
     m->epochs = must_copy(from->epochs, from->epoch_count * sizeof from->epochs[0]);
     memory_keys_copy(m, from);
+    struct buf accounts = all_accounts(from);
+    accounts_init(&m->accounts);
+    accounts_take(&m->accounts, buf_str(&accounts));
+    buf_fini(&accounts);
     m->is_restored |= as_backup;
     return m;
 }
@@ -135,6 +156,8 @@ void memory_log_start(struct memory_log *m, Msec wall, struct journal_state *sta
         .epochs = must_copy(m->epochs, m->epoch_count * sizeof m->epochs[0]),
         .epoch_count = m->epoch_count,
     };
+    struct buf accounts = all_accounts(m);
+    state->accounts = buf_take(&accounts, &state->accounts_len);
     for (size_t i = 0; i < m->channel_count; i++) {
         struct journal_channel c = figures(m->channels[i]);
         state->bytes += c.bytes;

@@ -26,6 +26,7 @@ void memory_log_begin(struct memory_log *m, Msec wall);
 void memory_log_append(struct memory_log *m, struct append *a, struct memory_keys keys);
 void memory_log_prune(struct memory_log *m, struct prune *p);
 void memory_log_forget(struct memory_log *m, struct forget *f);
+void memory_log_account(struct memory_log *m, const struct account_op *o);
 /* It ends: keys that are too old make room. */
 void memory_log_end(struct memory_log *m, struct memory_keys keys);
 

@@ -3,6 +3,7 @@
 #define BELFRY_SIM_MEMORY_TABLES_H
 
 #include "memory_log.h"
+#include "wire/accounts.h"
 
 struct memory_channel {
     uint64_t row;
@@ -34,6 +35,7 @@ struct memory_log {
     size_t channel_count;
     struct memory_key *keys; /* in the order they came */
     size_t key_count, keys_added;
+    struct accounts accounts;
     struct epoch *epochs;
     size_t epoch_count;
     Position head, floor, forgotten;

@@ -67,7 +67,8 @@ def commands():
 def test_help_lists_every_command_and_each_explains_itself():
     named = commands()
     assert named == ["pub", "sub", "log", "channels", "streams", "links", "stats", "top", "backup",
-                     "check", "prune", "recover", "doctor", "token", "keygen"]
+                     "check", "prune", "recover", "doctor", "token", "keygen",
+                     "user", "users", "grant", "revoke", "kick"]
     for name in named:
         done = subprocess.run([BELFRY, name, "--help"], capture_output=True, text=True, check=True)
         assert done.stdout.startswith("usage: belfry " + name)

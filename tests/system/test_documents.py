@@ -151,6 +151,7 @@ def test_protocol_md_admin(hub, worker, site, tools, tmp_path):
     assert len(rows) >= 8, "the table is there"
     questions = dict(QUESTIONS, backup={"path": str(tmp_path / "copy.db")})
     until(lambda: ask(admin, {"do": "streams"})["streams"], what="the stream is known")
+    assert ask(admin, {"do": "grant", "user": "ann", "right": "publish", "channel": "room:1"})["ok"]
     for do, text in rows:
         answer = ask(admin, dict(questions.get(do, {}), do=do))
         outer, inner = shape(text)

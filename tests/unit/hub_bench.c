@@ -138,6 +138,19 @@ static void put_published(struct buf *out, Str body)
     put_results(out, &m);
 }
 
+/* Nothing is what every link begins with. */
+static void put_accounts(struct buf *out, Str body)
+{
+    struct msg_accounts m;
+    struct msg_account row;
+    assert_true(msg_accounts_unpack(body, &m));
+    for (Str item; list_next(&m.rows, &item);) {
+        assert_true(msg_account_unpack(item, &row));
+        buf_printf(out, " %s%s:%.*s/%.*s=%llu", row.gone ? "-" : "", account_kind_name(row.kind),
+                   FMT(row.user), FMT(row.name), (unsigned long long)row.value);
+    }
+}
+
 static void put_message(struct buf *out, int verb, Str body)
 {
     buf_putz(out, verb_name(verb));
@@ -155,6 +168,8 @@ static void put_message(struct buf *out, int verb, Str body)
         put_change(out, verb, body);
     } else if (verb == VERB_WELCOME) {
         put_welcome(out, body);
+    } else if (verb == VERB_ACCOUNTS) {
+        put_accounts(out, body);
     } else if (verb == VERB_PUBLISHED) {
         put_published(out, body);
     } else if (verb == VERB_GAP && msg_gap_unpack(body, &gap)) {
@@ -390,7 +405,8 @@ const char *heard(struct bench *b, const char *peer)
         struct said *s = CONTAINER_OF(n, struct said, list);
         if (strcmp(s->peer, peer) != 0)
             continue;
-        if (!str_starts(buf_str(&s->text), STR("BEAT")))
+        Str text = buf_str(&s->text);
+        if (!str_starts(text, STR("BEAT")) && !str_eq(text, STR("ACCOUNTS")))
             buf_printf(&all, "%s%.*s", all.len ? " | " : "", FMT(buf_str(&s->text)));
         list_remove(n);
         buf_fini(&s->text);

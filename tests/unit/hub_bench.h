@@ -44,7 +44,8 @@ void bench_restart(struct bench *b, bool clean);
 void settle(struct bench *b);
 void elapse(struct bench *b, Msec ms);
 
-/* What the hub said to this one since it was last asked, apart from beats; sequence numbers are
+/* What the hub said to this one since it was last asked, apart from beats and a table of users
+ * that is empty; sequence numbers are
  * checked. Settles first. */
 void expect(struct bench *b, const char *peer, const char *text);
 const char *heard(struct bench *b, const char *peer); /* valid until the next call */

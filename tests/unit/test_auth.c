@@ -15,6 +15,7 @@ enum { WALL = 1000000 };
 static char origins[] = "https://good.example", none[] = "";
 static struct options options;
 static struct tokens *tokens;
+static struct accounts accounts;
 static char *keys;
 static struct fault fault;
 
@@ -28,6 +29,7 @@ static int set_up(void **state)
                                .token_issuer = none,
                                .token_audience = none,
                                .channels_for_all = none};
+    accounts_init(&accounts);
     tokens = tokens_open(&options, &fault);
     return tokens ? 0 : -1;
 }
@@ -35,6 +37,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    accounts_fini(&accounts);
     tokens_close(tokens);
     mint_drop(keys);
     return 0;
@@ -61,7 +64,7 @@ static const char *who(const char *environment)
     struct visitor v;
     struct request *r = request_with(environment);
     fault = (struct fault){0};
-    bool ok = auth_visitor(&options, tokens, r, WALL, &v, &fault);
+    bool ok = auth_visitor(&options, tokens, &accounts, r, WALL, &v, &fault);
     snprintf(name, sizeof name, "%.*s", ok ? (int)v.user.len : 1, ok ? v.user.p : "!");
     assert_true(!ok || str_eq(v.user, v.rights.user));
     visitor_fini(&v);
@@ -136,13 +139,13 @@ static void rights_end_with_the_token(void **state)
     (void)state;
     struct visitor v;
     struct request *r = request_with(with("HTTP_AUTHORIZATION=Bearer ", "alice", "|"));
-    assert_true(auth_visitor(&options, tokens, r, WALL, &v, &fault));
+    assert_true(auth_visitor(&options, tokens, &accounts, r, WALL, &v, &fault));
     assert_int_equal(v.expires, 1100000);
     visitor_fini(&v);
-    assert_true(auth_visitor(&options, tokens, r, 1100000, &v, &fault));
+    assert_true(auth_visitor(&options, tokens, &accounts, r, 1100000, &v, &fault));
     assert_int_equal(v.expires, 1130000); /* in the time that clocks may differ */
     visitor_fini(&v);
-    assert_false(auth_visitor(&options, tokens, r, 1130000, &v, &fault));
+    assert_false(auth_visitor(&options, tokens, &accounts, r, 1130000, &v, &fault));
     request_free(r);
 }
 
@@ -150,8 +153,8 @@ static bool passes(const char *environment)
 {
     struct visitor v;
     struct request *r = request_with(environment);
-    bool ok =
-        auth_visitor(&options, tokens, r, WALL, &v, NULL) && auth_origin(&options, r, &v, &fault);
+    bool ok = auth_visitor(&options, tokens, &accounts, r, WALL, &v, NULL) &&
+              auth_origin(&options, r, &v, &fault);
     visitor_fini(&v);
     request_free(r);
     return ok;

@@ -1,5 +1,6 @@
 #include "journal_fixture.h"
 #include "journal_schema.h"
+#include "wire/accounts.h"
 #include "wire/refusal.h"
 
 #include <fcntl.h>
@@ -232,6 +233,57 @@ static void an_older_file_is_brought_up_to_date(void **state)
     expect_refused(f, REFUSE_CONFIG, "newer");
 }
 
+/* What version 1 did not have is taken away; then it is as one that is made new. */
+static void a_file_of_version_1_gets_a_table_of_users(void **state)
+{
+    struct fixture *f = *state;
+    struct db db;
+    struct fault why;
+    fixture_put(f, "news", "x");
+    fixture_close(f);
+    assert_true(schema_open(&db, f->path, &why));
+    assert_true(db_exec(&db, "DROP TABLE account; PRAGMA user_version = 1"));
+    db_close(&db);
+    assert_true(schema_open(&db, f->path, &why));
+    assert_int_equal(db_number(&db, QUERY_VERSION), SQL_VERSION);
+    assert_true(db_exec(&db, "INSERT INTO account (kind, user, name, value, time)"
+                             " VALUES ('grant', 'ann', 'room:*', 1, 7)"));
+    db_close(&db);
+    assert_true(fixture_open(f));
+    struct accounts rows;
+    accounts_init(&rows);
+    accounts_take(&rows, str_make(f->state.accounts, f->state.accounts_len));
+    assert_non_null(accounts_find(&rows, ACCOUNT_GRANT, STR("ann"), STR("room:*")));
+    accounts_fini(&rows);
+}
+
+static void rows_about_users_are_kept_and_taken_away(void **state)
+{
+    struct fixture *f = *state;
+    struct account_op o = {.op = {.kind = OP_ACCOUNT}};
+    struct msg_account ann = {.kind = ACCOUNT_USER, .user = STR("ann"), .time = 5},
+                       jti = {.kind = ACCOUNT_ID, .user = STR(""), .name = STR("x"), .time = 6};
+    struct accounts rows;
+    ann.name = STR("");
+    for (int pass = 0; pass < 2; pass++) {
+        buf_init(&o.rows, 4096);
+        ann.value = 1;
+        ann.gone = pass == 1;
+        account_put(&o.rows, &ann);
+        account_put(&o.rows, &jti);
+        fixture_do(f, &o.op);
+        assert_int_equal(o.op.why.code, 0);
+        buf_fini(&o.rows);
+        fixture_crash(f);
+        accounts_init(&rows);
+        accounts_take(&rows, str_make(f->state.accounts, f->state.accounts_len));
+        assert_int_equal(rows.rows.len, 2 - pass);
+        assert_int_equal(accounts_admit(&rows, STR("ann"), STR(""), 9), pass == 1);
+        assert_false(accounts_admit(&rows, STR("bob"), STR("=x"), 9));
+        accounts_fini(&rows);
+    }
+}
+
 #define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -244,6 +296,8 @@ int main(void)
         ONE(a_newer_file_is_refused),
         ONE(another_file_is_refused),
         ONE(an_older_file_is_brought_up_to_date),
+        ONE(a_file_of_version_1_gets_a_table_of_users),
+        ONE(rows_about_users_are_kept_and_taken_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

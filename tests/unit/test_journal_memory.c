@@ -46,6 +46,7 @@ static void close_memory(struct pair *p)
 {
     journal_memory_free(p->j);
     free(p->state.epochs);
+    free(p->state.accounts);
 }
 
 static void do_memory(struct pair *p, struct op *op)

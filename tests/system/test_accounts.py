@@ -1,0 +1,197 @@
+"""What the hub keeps of users: grants, tokens of its own, revocations; in every worker at once."""
+import json
+import os
+import sqlite3
+
+import pytest
+
+from belfry import command, until
+from sse import Stream
+from test_identity import bearer
+
+
+@pytest.fixture
+def world(world):
+    """Closed to all but those who are granted something."""
+    path = os.path.join(world.dir, "keys")
+    assert command(world, "keygen", "--jwt", path).returncode == 0
+    world.set(token_keys=path, access="granted")
+    return world
+
+
+def tell(world, *words):
+    done = command(world, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def own_token(world, user, *more):
+    tell(world, "user", "add", user)
+    return {"Authorization": "Bearer " + tell(world, "user", "token", user, *more)}
+
+
+def allows(site, who, channel="room:1"):
+    return site.get("/history", channel=channel, headers=who).status == 200
+
+
+def bye_of(stream):
+    bye = stream.until_event("bye", within=5)
+    stream.wait_closed()
+    return json.loads(bye.data)["reason"]
+
+
+def test_a_grant_holds_at_once_and_a_revoked_one_ends_streams(site):
+    world, alice, bob = site.world, bearer(site.world), bearer(site.world, "bob")
+    problem = site.get("/poll", channel="room:1", headers=alice).problem(403)
+    assert problem["detail"] == "channel: room:1: subscribe is not allowed"
+    tell(world, "grant", "alice", "subscribe", "room:*")
+    until(lambda: allows(site, alice))
+    assert not allows(site, bob) and not allows(site, alice, "hall")
+    site.post("/send", {"channel": "room:1", "data": 1}, headers=alice).problem(403)
+    tell(world, "grant", "*", "publish", "room:1")
+    until(lambda: site.post("/send", {"channel": "room:1", "data": 1}, headers=bob).status == 200)
+    with Stream(site, channel="room:*", headers=alice) as one, \
+            Stream(site, channel="user:alice", headers=alice) as other:
+        one.connected()
+        other.connected()
+        sent = site.post("/send", {"channel": "room:1", "data": 2}, headers=alice).json
+        assert one.next().id == sent["id"]
+        tell(world, "revoke", "alice", "subscribe", "room:*")
+        assert bye_of(one) == "kicked"
+        assert other.quiet()
+    site.get("/poll", channel="room:1", headers=alice).problem(403)
+    refused = command(world, "revoke", "alice", "subscribe", "room:*")
+    assert refused.returncode == 65 and "not granted" in refused.stderr
+
+
+def test_grants_outlive_the_hub_and_hold_while_it_is_away(site, hub):
+    alice = bearer(site.world)
+    tell(site.world, "grant", "alice", "subscribe", "room:*")
+    until(lambda: allows(site, alice))
+    with Stream(site, channel="room:*", headers=alice) as stream:
+        stream.connected()
+        hub.kill()
+        site.get("/poll", channel="hall", headers=alice).problem(403)
+        hub.start()
+        until(lambda: allows(site, alice))
+        tell(site.world, "grant", "alice", "publish", "room:1")
+        until(lambda: site.post("/send", {"channel": "room:1", "data": 1},
+                                headers=alice).status == 200)
+        assert json.loads(stream.next().data) == 1
+    with sqlite3.connect("file:%s/journal.db?mode=ro" % hub.data, uri=True) as db:
+        rows = db.execute("SELECT user, name, value FROM account ORDER BY name").fetchall()
+    assert rows == [("alice", "room:*", 1), ("alice", "room:1", 2)]
+
+
+def test_a_token_of_our_own(site):
+    world = site.world
+    alice = own_token(world, "alice")
+    until(lambda: site.get("/poll", wait=0, headers=alice).status == 200)
+    assert not allows(site, alice)
+    tell(world, "grant", "alice", "subscribe", "room:*")
+    until(lambda: allows(site, alice))
+    site.get("/poll", headers={"Authorization": "Bearer belfry_" + 64 * "0"}).problem(401)
+    with Stream(site, channel="room:1", headers=alice) as stream:
+        assert stream.connected()["user"] == "alice"
+        tell(world, "user", "del", "alice")
+        assert bye_of(stream) == "kicked"
+    site.get("/poll", wait=0, headers=alice).problem(401, "invalid_token")
+    secret = alice["Authorization"].split()[1]
+    for folder, _, names in os.walk(world.dir):
+        for name in names:
+            if os.path.isfile(os.path.join(folder, name)):
+                with open(os.path.join(folder, name), "rb") as file:
+                    assert secret.encode() not in file.read(), name
+
+
+def test_a_token_of_our_own_ends(site):
+    alice = own_token(site.world, "alice", "--for", "2s")
+    until(lambda: site.get("/poll", wait=0, headers=alice).status == 200)
+    with Stream(site, headers=alice) as stream:
+        stream.connected()
+        assert bye_of(stream) == "expired"
+    site.get("/poll", wait=0, headers=alice).problem(401)
+
+
+def test_who_is_disabled_is_out_until_enabled(site):
+    world, alice = site.world, bearer(site.world, subscribe="room:*")
+    tell(world, "user", "add", "alice")
+    assert allows(site, alice)
+    with Stream(site, channel="room:1", headers=alice) as stream:
+        stream.connected()
+        tell(world, "user", "disable", "alice")
+        assert bye_of(stream) == "kicked"
+    site.get("/history", channel="room:1", headers=alice).problem(401)
+    tell(world, "user", "enable", "alice")
+    until(lambda: allows(site, alice))
+
+
+def test_tokens_are_revoked_by_user_and_by_time(site, hub):
+    world = site.world
+    alice, bob = bearer(world, subscribe="*"), bearer(world, "bob", subscribe="*")
+    with Stream(site, channel="room:1", headers=alice) as stream, \
+            Stream(site, channel="room:1", headers=bob) as other:
+        stream.connected()
+        other.connected()
+        tell(world, "revoke", "--user", "alice")
+        assert bye_of(stream) == "kicked"
+        assert other.quiet()
+    hub.restart()
+    site.get("/history", channel="room:1", headers=alice).problem(401, "invalid_token")
+    until(lambda: allows(site, bob))
+    assert command(world, "revoke").returncode == 64
+
+
+def test_a_kicked_stream_may_come_back(site):
+    alice = bearer(site.world, subscribe="*")
+    with Stream(site, channel="room:1", headers=alice) as stream:
+        hello = stream.connected()
+        tell(site.world, "kick", "alice")
+        assert bye_of(stream) == "kicked"
+    with Stream(site, channel="room:1", headers=alice) as stream:
+        hello = stream.connected()
+        tell(site.world, "kick", hello["clientId"])
+        assert bye_of(stream) == "kicked"
+    assert allows(site, alice)
+
+
+def test_a_new_worker_asks_nobody_who_is_revoked(site, worker):
+    world, alice = site.world, bearer(site.world)
+    tell(world, "grant", "alice", "subscribe", "room:*")
+    until(lambda: allows(site, alice))
+    with Stream(site, channel="room:*", headers=alice) as stream:
+        stream.connected()
+        worker.renew()
+        until(lambda: allows(site, alice))
+        tell(world, "grant", "*", "publish", "room:1")
+        until(lambda: site.post("/send", {"channel": "room:1", "data": 1},
+                                headers=alice).status == 200)
+        assert json.loads(stream.next().data) == 1
+        tell(world, "revoke", "alice", "subscribe", "room:*")
+        assert bye_of(stream) == "kicked"
+
+
+def test_the_list_of_users(site):
+    world = site.world
+    tell(world, "user", "add", "alice")
+    tell(world, "grant", "*", "subscribe", "lobby")
+    tell(world, "grant", "bob", "publish", "room:1")
+    tell(world, "grant", "bob", "subscribe", "room:1")
+    listed = json.loads(tell(world, "users", "--json"))["users"]
+    assert [u["user"] for u in listed] == ["*", "alice", "bob"]
+    assert listed[2]["grants"] == [{"channel": "room:1", "rights": ["subscribe", "publish"]}]
+    assert "room:1=subscribe+publish" in tell(world, "users")
+    assert command(world, "user", "add", "alice").returncode == 65
+    assert command(world, "user", "token", "carol").returncode == 65
+    assert command(world, "grant", "a:b", "subscribe", "x").returncode == 65
+    assert command(world, "grant", "bob", "rule", "x").returncode == 65
+
+
+@pytest.mark.options(max_accounts=16)
+def test_what_is_kept_of_users_is_bounded(site):
+    for i in range(16):
+        tell(site.world, "user", "add", "user%d" % i)
+    refused = command(site.world, "user", "add", "more")
+    assert refused.returncode == 75 and "max_accounts is 16" in refused.stderr
+    tell(site.world, "user", "del", "user3")
+    tell(site.world, "user", "add", "more")
