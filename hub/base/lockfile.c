@@ -7,7 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+/* One that was killed a moment ago may have children that are not gone yet. */
+enum { TRIES = 25, PAUSE_MS = 20 };
 
 /* The holder's pid as its digits, or "?". */
 static void read_holder(int fd, char out[16])
@@ -19,6 +23,17 @@ static void read_holder(int fd, char out[16])
         memcpy(out, "?", 2);
 }
 
+static bool take(int fd)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    for (int tries = 1; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK || tries == TRIES)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 int lockfile_open(const char *path, struct fault *why)
 {
     char holder[16];
@@ -27,7 +42,7 @@ int lockfile_open(const char *path, struct fault *why)
         fail(why, REFUSE_CONFIG, "%.150s: %s", path, strerror(errno));
         return -1;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    if (take(fd)) {
         lockfile_sign(fd);
         return fd;
     }

@@ -5,8 +5,8 @@
 
 #include "base/fault.h"
 
-/* A descriptor to keep open while the folder is ours, or -1: `why` names the pid of the holder.
- * Closed on exec; a forked child shares the lock. */
+/* A descriptor to keep open while the folder is ours, or -1: `why` names the pid of the holder, who
+ * is given half a second to be gone. Closed on exec; a forked child shares the lock. */
 MUST_USE int lockfile_open(const char *path, struct fault *why);
 /* Writes the caller's pid into the file: for one who took the lock over. */
 void lockfile_sign(int fd);
