@@ -194,7 +194,10 @@ class Crashes:
         self.load.program.process.stdin.close()
         if code:
             kept = os.path.join(TOOLS, "crash.history")
-            shutil.copy(self.load.out, kept)
+            if os.path.exists(self.load.out):
+                shutil.copy(self.load.out, kept)
+            else: # the load's own end came first
+                kept = "not written"
             raise Broken("seed %d, the history is %s\n%s" % (self.seed, kept, log[-6000:]))
 
     # The ways to die
