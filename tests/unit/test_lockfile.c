@@ -52,6 +52,29 @@ static void test_a_second_one_is_told_who_holds_it(void **state)
     lockfile_close(second);
 }
 
+static void test_one_that_is_ending_is_waited_for(void **state)
+{
+    struct folder *f = *state;
+    struct fault why = {0};
+    int status, locked[2];
+    char byte;
+    assert_int_equal(pipe(locked), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = lockfile_open(f->file, &why);
+        ssize_t told = write(locked[1], "", 1);
+        _exit(fd < 0 || told != 1);
+    }
+    assert_int_equal(read(locked[0], &byte, 1), 1);
+    int fd = lockfile_open(f->file, &why);
+    assert_true(fd >= 0);
+    lockfile_close(fd);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(locked[0]);
+    close(locked[1]);
+}
+
 /* However its owner ended, the file that stays holds nobody off. */
 static void test_a_dead_process_holds_nothing(void **state)
 {
