@@ -42,9 +42,16 @@ static bool on_gap(struct sink *s, const struct gap *g)
     struct poll *p = poll_of(s);
     buf_clear(&p->gap); /* the newer one says what the older one did */
     render_gap(&p->gap, g);
-    if (g->reason == GAP_RESET)
-        buf_clear(&p->events); /* the log that had them is no more */
     return true;
+}
+
+static size_t on_rewind(struct sink *s)
+{
+    struct poll *p = poll_of(s);
+    size_t count = p->count;
+    buf_clear(&p->events);
+    p->count = 0;
+    return count;
 }
 
 static bool on_events(struct sink *s, struct chunk *rendered, size_t count, Position last)
@@ -148,8 +155,8 @@ static void render(struct buf *out, const struct event *e, bool without_id)
 }
 
 static const struct sink_ops poll_ops = {
-    FORM_JSON, on_connected, on_gap,   on_events, on_beat,
-    on_idle,   on_bye,       on_close, render,    on_token,
+    FORM_JSON, on_connected, on_gap,   on_events, on_beat,  on_idle,
+    on_rewind, on_bye,       on_close, render,    on_token,
 };
 
 static void on_writable(void *owner)

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "link.h"
+#include "poll.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
 
@@ -212,6 +213,14 @@ void roster_on_gap(struct roster *r, const struct msg_gap *m)
     }
 }
 
+/* None of it has left: so it is gathered again, from the log as it is now. */
+static void rewind_poll(struct stream *s)
+{
+    s->left += (uint32_t)s->sink->ops->rewind(s->sink);
+    s->left_bytes = POLL_BYTES;
+    s->at = s->opened;
+}
+
 /* The log is another one above the fork: what lies above it is gone, and said to be. */
 static void rewind_stream(struct stream *s, const struct msg_welcome *m)
 {
@@ -219,9 +228,11 @@ static void rewind_stream(struct stream *s, const struct msg_welcome *m)
     struct buf names;
     if (s->state != STREAM_LIVE && s->state != STREAM_BEHIND)
         return;
-    Cursor at = stream_at(s);
-    stream_leave_live(s, at);
+    stream_leave_live(s, stream_at(s));
     replay_drop(s);
+    if (s->is_poll)
+        rewind_poll(s);
+    Cursor at = s->at;
     if (at.at > m->from.at || m->reason != GAP_RESET) {
         buf_init(&names, LIST_MAX);
         stream_put_names(s, &names, false);

@@ -46,6 +46,8 @@ struct sink_ops {
     /* Nothing more follows for now, the stream is at `at`. False: that was the answer of a poll
      * that had something to say, and its end. */
     bool (*idle)(struct sink *s, Cursor at, bool more);
+    /* What was gathered and not sent is forgotten, and comes again: so many events. */
+    size_t (*rewind)(struct sink *s);
     /* Says goodbye and ends the answer; a poll answers with what it has, be it nothing. Only when
      * it may be written to. Frees the sink. */
     void (*bye)(struct sink *s, enum bye reason);

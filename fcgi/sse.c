@@ -101,6 +101,12 @@ static bool on_idle(struct sink *s, Cursor at, bool more)
     return true;
 }
 
+static size_t on_rewind(struct sink *s)
+{
+    (void)s;
+    return 0;
+}
+
 static void on_bye(struct sink *s, enum bye reason)
 {
     struct outlet *o = sse_of(s)->outlet;
@@ -131,12 +137,12 @@ static void on_close(struct sink *s, bool abort)
 }
 
 static const struct sink_ops plain_ops = {
-    FORM_PLAIN, on_connected, on_gap,   on_events,    on_beat,
-    on_idle,    on_bye,       on_close, render_plain, on_token,
+    FORM_PLAIN, on_connected, on_gap,   on_events,    on_beat,  on_idle,
+    on_rewind,  on_bye,       on_close, render_plain, on_token,
 };
 static const struct sink_ops envelope_ops = {
-    FORM_ENVELOPE, on_connected, on_gap,   on_events,       on_beat,
-    on_idle,       on_bye,       on_close, render_envelope, on_token,
+    FORM_ENVELOPE, on_connected, on_gap,   on_events,       on_beat,  on_idle,
+    on_rewind,     on_bye,       on_close, render_envelope, on_token,
 };
 
 static void on_writable(void *owner)

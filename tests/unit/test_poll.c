@@ -245,6 +245,33 @@ static void one_that_goes_leaves_nothing(void **state)
     assert_int_equal(roster_streams(d->roster), 0);
 }
 
+/* Of what it had gathered nothing has left yet: neither that nor where it had come to is undone. */
+static void a_poll_that_meets_a_fork_begins_again(void **state)
+{
+    struct desk *d = *state;
+    const Position all[] = {91, 92, 0};
+    struct browser *b = poll_from(d, 90, 10);
+    hub_opens(d, 100, 90);
+    turn(d);
+    hub_rows(d, next_fetch(d).ref, "room:1", all, 92, true);
+    turn(d);
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    hub_welcomes(d, at(91), GAP_RESET);
+    turn(d);
+    struct msg_fetch m;
+    do
+        m = next_fetch(d);
+    while (m.after.at != 90);
+    const Position first[] = {91, 0};
+    hub_rows(d, m.ref, "room:1", first, 91, false);
+    turn(d);
+    assert_string_equal(
+        browser_got(b),
+        "{\"cursor\":\"aaaaaaab-91\",\"clientId\":\"client-of-the-poll\",\"gap\":null,\"more\":"
+        "false,\"events\":[" EVENT_JSON_TEXT(91, "\"row\"") "]}");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
 
 int main(void)
@@ -264,6 +291,7 @@ int main(void)
         T(a_gap_alone_is_an_answer),
         T(what_passed_between_two_polls_is_answered),
         T(one_that_goes_leaves_nothing),
+        T(a_poll_that_meets_a_fork_begins_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
