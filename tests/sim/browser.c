@@ -78,22 +78,40 @@ static void put_names(const struct browser *p, struct buf *out, bool as_list)
     }
 }
 
+static struct hold *hold_of(struct browser *p)
+{
+    return &p->holds[p->holder];
+}
+
 static bool write_text(struct outlet *o, struct chunk *c)
 {
-    struct browser *p = (struct browser *)(void *)o;
+    struct browser *p = ((struct hold *)(void *)o)->page;
+    if (o != &hold_of(p)->outlet)
+        world_fail(p->world, "takeover", "%s is written to by one that does not have it", p->actor);
     buf_put(&p->text, chunk_bytes(c));
     p->is_full = p->world->mono < p->full_until || dice_luck(&p->dice, 3);
     return !p->is_full;
 }
 
+/* One that does not have the connection closes its own end of it only. */
 static void end_text(struct outlet *o)
 {
-    struct browser *p = (struct browser *)(void *)o;
-    p->stream = NULL;
-    p->is_ended = true;
+    struct hold *h = (struct hold *)(void *)o;
+    struct browser *p = h->page;
+    h->stream = NULL;
+    p->is_ended |= h == hold_of(p);
+    p->may_end |= !p->worker->link; /* it died */
 }
 
-static const struct outlet_ops ops = {write_text, end_text, end_text};
+/* So a stream ends that did not read. */
+static void abort_text(struct outlet *o)
+{
+    struct hold *h = (struct hold *)(void *)o;
+    h->page->may_end |= h == hold_of(h->page);
+    end_text(o);
+}
+
+static const struct outlet_ops ops = {write_text, end_text, abort_text};
 
 static void set_start(const struct browser *p, struct stream_request *q, char text[CURSOR_TEXT])
 {
@@ -133,6 +151,7 @@ static void clear(struct browser *p)
 {
     buf_clear(&p->text);
     p->is_full = p->is_open = p->is_ended = p->is_refused = p->has_ids = false;
+    p->is_cut = p->may_end = false;
     p->has = 0;
     p->has_more = p->has_forked = p->has_late = false;
     p->asking = p->asked = p->remembered = p->limbo = 0;
@@ -153,19 +172,19 @@ static void open_stream(struct browser *p, struct workside *k)
                                .named = p->is_named,
                                .poll = p->is_poll,
                                .user = str_of(p->has_user ? "ann" : ""),
-                               .rights = {.access = ACCESS_OPEN, .user = STR("ann")},
+                               .rights = options_rights(&w->worker_options),
                                .channels = buf_str(&names),
                                .listed = p->url != 0,
                                .envelope = p->has_envelope,
                                .ping = PING,
                                .limit = p->limit};
-    if (!p->has_user)
-        q.rights.user = STR_NONE;
+    q.rights.user = q.user;
     set_start(p, &q, text);
-    p->outlet.ops = &ops;
-    struct sink *sink = p->is_poll ? poll_new(&p->outlet, STR_NONE, STR("503"), p->limit)
-                                   : sse_new(&p->outlet, STR("\n"), p->has_envelope);
-    p->stream = stream_open(k->roster, &q, sink, w->mono);
+    struct hold *h = hold_of(p);
+    *h = (struct hold){.outlet.ops = &ops, .page = p};
+    struct sink *sink = p->is_poll ? poll_new(&h->outlet, STR_NONE, STR("503"), p->limit)
+                                   : sse_new(&h->outlet, STR("\n"), p->has_envelope);
+    h->stream = stream_open(k->roster, &q, sink, w->mono);
     p->answer_at = w->mono + dice_roll(&p->dice, WAIT_MOST);
     buf_fini(&names);
 }
@@ -219,6 +238,7 @@ static void note_unanswered(struct browser *p)
     page_note_left(p, p->has & ~p->wants);
     page_note_left(p, joined);
     p->haunting |= p->is_named ? joined : 0;
+    p->told_from &= ~joined;
 }
 
 static void leave(struct browser *p, Msec away, const char *by)
@@ -233,6 +253,16 @@ static void leave(struct browser *p, Msec away, const char *by)
     p->back_at = p->world->mono + away;
 }
 
+/* Tells its worker, once that reads again. */
+static void go(struct browser *p)
+{
+    struct hold *h = hold_of(p);
+    if (!h->stream)
+        return;
+    h->stream = NULL;
+    h->outlet.owner_ops->on_gone(h->outlet.owner);
+}
+
 /* What had arrived is read, the rest is lost. */
 void page_cut(struct browser *p, Msec away)
 {
@@ -240,12 +270,13 @@ void page_cut(struct browser *p, Msec away)
         p->back_at = p->world->mono + away;
     if (p->state != PAGE_ON)
         return;
+    if (replace_is_frozen(p->worker)) {
+        p->is_cut = true;
+        return;
+    }
     if (!p->is_poll)
         page_read(p, dice_roll(&p->dice, 20));
-    if (p->stream) {
-        p->stream = NULL;
-        p->outlet.owner_ops->on_gone(p->outlet.owner);
-    }
+    go(p);
     leave(p, away, "client");
 }
 
@@ -351,11 +382,12 @@ static void send_post(struct browser *p, unsigned channels, bool is_adding)
     buf_fini(&names);
 }
 
-/* What came late of a log that is no more is nobody's to judge. */
+/* What came late of a log that is no more is nobody's to judge; nor is a gap that comes after it.
+ */
 static bool may_ask(const struct browser *p)
 {
     bool is_held = !p->url && p->world->mono <= p->connected_at + STILL_HELD;
-    return !p->world->setup.may_fork || !p->has_cursor || is_held;
+    return !p->world->setup.may_fork || !p->has_cursor || (is_held && !p->awaits_gap);
 }
 
 static void ask_for_channels(struct browser *p)
@@ -373,11 +405,12 @@ static void ask_for_channels(struct browser *p)
 static void end_poll(struct browser *p)
 {
     struct world *w = p->world;
-    if (!p->is_poll || !p->stream || w->mono < p->answer_at || !p->worker->link ||
-        w->mono < p->worker->awake_at)
+    struct stream *s = hold_of(p)->stream;
+    if (!p->is_poll || !s || w->mono < p->answer_at || !p->worker->link ||
+        w->mono < p->worker->awake_at || replace_is_frozen(p->worker))
         return;
-    if (!stream_is_behind(p->stream) || w->mono >= p->answer_at + w->worker_options.hub_wait)
-        stream_answer_now(p->stream);
+    if (!stream_is_behind(s) || w->mono >= p->answer_at + w->worker_options.hub_wait)
+        stream_answer_now(s);
 }
 
 static void serve(struct browser *p)
@@ -385,9 +418,10 @@ static void serve(struct browser *p)
     struct world *w = p->world;
     if (!p->is_poll && dice_luck(&p->dice, 80))
         page_read(p, SIZE_MAX);
-    if (p->is_full && p->stream && w->mono >= p->full_until) {
+    struct hold *h = hold_of(p);
+    if (p->is_full && h->stream && w->mono >= p->full_until && !replace_is_frozen(p->worker)) {
         p->is_full = false;
-        p->outlet.owner_ops->on_writable(p->outlet.owner);
+        h->outlet.owner_ops->on_writable(h->outlet.owner);
     }
     end_poll(p);
     if (p->is_ended) {
@@ -395,6 +429,8 @@ static void serve(struct browser *p)
             page_read_answer(p);
         else
             page_read(p, SIZE_MAX);
+        if (!p->is_poll && !p->may_end)
+            world_fail(w, "takeover", "the stream of %s ended without a word", p->actor);
         Msec pause = p->has_more ? 1 : p->is_poll ? SOON / 10 : SOON;
         leave(p, dice_roll(&p->dice, pause), p->is_poll ? "client" : "");
         return;
@@ -404,6 +440,8 @@ static void serve(struct browser *p)
 
 void page_turn(struct browser *p)
 {
+    if (p->is_cut && !replace_is_frozen(p->worker))
+        page_cut(p, dice_roll(&p->dice, SOON));
     if (p->state == PAGE_ON)
         serve(p);
     else if (p->state == PAGE_WAITS && p->world->mono >= p->back_at)
@@ -417,6 +455,40 @@ void page_fini(struct browser *p)
     if (p->state == PAGE_ON)
         page_cut(p, 0);
     buf_fini(&p->text);
+}
+
+void page_give(struct browser *p, struct workside *heir)
+{
+    struct world *w = p->world;
+    struct hold *from = hold_of(p), *to = &p->holds[!p->holder];
+    struct portrait picture;
+    struct image_stream stream;
+    struct image_poll poll;
+    buf_init(&picture.stream, SIZE_MAX / 2);
+    buf_init(&picture.poll, SIZE_MAX / 2);
+    from->outlet.owner_ops->draw(from->outlet.owner, w->mono, &picture);
+    if (!image_stream_unpack(buf_str(&picture.stream), &stream) ||
+        (p->is_poll && !image_poll_unpack(buf_str(&picture.poll), &poll)))
+        world_fail(w, "takeover", "the image of %s cannot be read", p->actor);
+    *to = (struct hold){.outlet.ops = &ops, .page = p};
+    struct sink *sink = p->is_poll ? poll_restore(&to->outlet, &poll)
+                                   : sse_restore(&to->outlet, stream.envelope, p->is_full);
+    to->stream = stream_restore(heir->roster, &stream, sink, w->mono);
+    buf_fini(&picture.stream);
+    buf_fini(&picture.poll);
+}
+
+void page_take(struct browser *p, struct workside *heir)
+{
+    p->holder = !p->holder;
+    p->worker = heir;
+    if (!hold_of(p)->stream)
+        world_fail(p->world, "takeover", "the stream of %s ended on its way", p->actor);
+}
+
+bool page_is_on(const struct browser *p, const struct workside *k)
+{
+    return p->state == PAGE_ON && p->worker == k && p->holds[p->holder].stream;
 }
 
 bool page_is_done(const struct browser *p)

@@ -107,7 +107,7 @@ static void bury(struct world *w)
     free(h->state.epochs);
     free(h->state.accounts);
     h->state = (struct journal_state){0};
-    for (unsigned i = 0; i < w->setup.workers; i++)
+    for (unsigned i = 0; i < world_sides(w); i++)
         cable_cut(&w->workers[i].cable, true, false, w->mono, 0);
     press_on_hub_gone(w);
 }
@@ -239,7 +239,7 @@ void hubside_turn(struct world *w)
         return;
     work_on_disk(w);
     take_done(w);
-    for (unsigned i = 0; i < w->setup.workers; i++)
+    for (unsigned i = 0; i < world_sides(w); i++)
         take_messages(w, &w->workers[i]);
     if (w->mono >= h->ticked + TICK) {
         h->ticked = w->mono;

@@ -277,7 +277,7 @@ bool press_is_done(const struct world *w)
     for (int i = 0; i < TOOLS; i++)
         if (!list_is_empty(&w->tool_calls[i]))
             return false;
-    for (unsigned i = 0; i < w->setup.workers; i++)
+    for (unsigned i = 0; i < world_sides(w); i++)
         if (!list_is_empty(&w->workers[i].calls))
             return false;
     return list_is_empty(&w->retries);

@@ -85,12 +85,14 @@ static void on_connected(struct browser *p, Str data)
     Str client = text_of(whole, "clientId");
     snprintf(p->client, sizeof p->client, "%.*s", FMT(client));
     p->is_open = true;
+    p->awaits_gap = p->has_cursor && !is_resumed;
     p->connected_at = p->world->mono;
     p->began = cursor_of(p, text_of(whole, "cursor"));
     note(p,
          (struct fact){.what = FACT_OPEN, .id = p->began, .resumed = is_resumed, .client = client});
     p->limbo = p->haunting;
     p->remembered = there & ~p->url & ~(p->has_user ? 1u << USER_CHANNEL : 0);
+    p->told_from &= p->remembered;    /* what is not remembered begins anew, if it comes back */
     if (is_resumed || !p->has_cursor) /* else a gap says first what of it is still there */
         note_remembered(p);
     if (is_resumed || !p->has_cursor)
@@ -120,6 +122,7 @@ static void on_gap(struct browser *p, Str data)
 {
     Json *gap = parse(p, data);
     unsigned limbo = p->limbo;
+    p->awaits_gap = false;
     page_note_left(p, limbo);
     note_gap(p, gap);
     note_remembered(p);
@@ -130,6 +133,7 @@ static void on_gap(struct browser *p, Str data)
 static void on_bye(struct browser *p, Str data)
 {
     Json *bye = parse(p, data);
+    p->may_end = true;
     note(p, (struct fact){.what = FACT_BYE, .reason = text_of(bye, "reason")});
     json_free(bye);
 }

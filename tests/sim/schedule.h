@@ -27,6 +27,7 @@ enum { WORKERS_MAX = 4, PAGES_MAX = 10 };
     ACTION(PAUSE_HUB, 3, true)                                                                     \
     ACTION(KILL_WORKER, 4, true)                                                                   \
     ACTION(DRAIN_WORKER, 2, true)                                                                  \
+    ACTION(REPLACE_WORKER, 6, true)                                                                \
     ACTION(KILL_HUB, 6, true)                                                                      \
     ACTION(STOP_HUB, 2, true)                                                                      \
     ACTION(FILL_DISK, 3, true)                                                                     \

@@ -20,6 +20,17 @@ static bool send_to_hub(void *ctx, struct header header, struct buf *body)
     return false;
 }
 
+unsigned world_sides(const struct world *w)
+{
+    return 2 * w->setup.workers;
+}
+
+struct workside *workside_other(struct workside *k)
+{
+    struct world *w = k->world;
+    return &w->workers[(k->number + w->setup.workers) % world_sides(w)];
+}
+
 void workside_start(struct workside *k)
 {
     struct world *w = k->world;
@@ -64,6 +75,8 @@ static void drop_calls(struct workside *k)
 void workside_kill(struct workside *k, Msec down)
 {
     struct world *w = k->world;
+    if (k->takeover)
+        replace_give_up(k->takeover);
     if (!k->link)
         return;
     world_note(
@@ -80,16 +93,16 @@ void workside_kill(struct workside *k, Msec down)
 
 struct workside *workside_any(struct world *w, struct dice *d)
 {
-    unsigned first = (unsigned)dice_roll(d, w->setup.workers);
-    for (unsigned i = 0; i < w->setup.workers; i++) {
-        struct workside *k = &w->workers[(first + i) % w->setup.workers];
-        if (k->link && !k->is_draining)
+    unsigned first = (unsigned)dice_roll(d, world_sides(w));
+    for (unsigned i = 0; i < world_sides(w); i++) {
+        struct workside *k = &w->workers[(first + i) % world_sides(w)];
+        if (k->link && k->is_meant && !k->is_draining && !replace_is_frozen(k))
             return k;
     }
     return NULL;
 }
 
-static void take_news(struct workside *k)
+void workside_greet(struct workside *k)
 {
     for (;;) {
         switch (cable_news(&k->cable, k->world->mono)) {
@@ -105,12 +118,11 @@ static void take_news(struct workside *k)
     }
 }
 
-static void take_messages(struct workside *k)
+static void take_messages(struct workside *k, uint64_t most)
 {
     struct world *w = k->world;
     struct packet p;
-    for (uint64_t n = dice_roll(&w->dice, MESSAGES); n && cable_at_worker(&k->cable, &p, w->mono);
-         n--) {
+    for (; most && cable_at_worker(&k->cable, &p, w->mono); most--) {
         world_tell(w, "hub", k->name, p.header);
         link_on_message(k->link, str_make(p.header, sizeof p.header), frame_str(p.body), w->mono);
         frame_unref(p.body);
@@ -124,6 +136,13 @@ static void flush(struct workside *k)
     Msec next = roster_next_flush(k->roster, now);
     if (next && next <= now)
         roster_flush(k->roster, now);
+}
+
+void workside_settle(struct workside *k)
+{
+    workside_greet(k);
+    take_messages(k, SIZE_MAX);
+    roster_flush(k->roster, k->world->mono);
 }
 
 static void tick(struct workside *k)
@@ -148,13 +167,17 @@ void workside_turn(struct workside *k)
 {
     struct world *w = k->world;
     cable_turn(&k->cable, w->hub.hub != NULL, w->mono);
-    if (!k->link && w->mono >= k->up_at)
+    if (!k->link && k->is_meant && w->mono >= k->up_at)
         workside_start(k);
     if (!k->link || w->mono < k->awake_at)
         return;
     link_set_wall(k->link, w->wall);
-    take_news(k);
-    take_messages(k);
+    if (k->takeover)
+        replace_turn(k);
+    if (replace_is_frozen(k))
+        return;
+    workside_greet(k);
+    take_messages(k, dice_roll(&w->dice, MESSAGES));
     flush(k);
     tick(k);
     w->steps++;

@@ -70,6 +70,7 @@ static void set_sizes(struct world *w)
     struct options *h = &w->hub_options, *k = &w->worker_options;
     load(h, PROGRAM_HUB);
     load(k, PROGRAM_WORKER);
+    k->access = ACCESS_OPEN;
     h->ring_events = s->hub_ring;
     h->keep = s->keep;
     h->age = s->age;
@@ -99,11 +100,12 @@ struct world *world_new(const struct setup *s)
     list_init(&w->retries);
     for (int i = 0; i < TOOLS; i++)
         list_init(&w->tool_calls[i]);
-    for (unsigned i = 0; i < WORKERS_MAX; i++) {
+    for (unsigned i = 0; i < world_sides(w); i++) {
         struct workside *k = &w->workers[i];
         k->world = w;
         k->number = i;
-        snprintf(k->name, sizeof k->name, "w%u", i + 1);
+        k->is_meant = i < s->workers;
+        snprintf(k->name, sizeof k->name, "w%u", i % s->workers + 1);
         list_init(&k->calls);
         cable_init(&k->cable, s->seed * 10 + i);
     }
@@ -116,14 +118,17 @@ struct world *world_new(const struct setup *s)
 
 void world_free(struct world *w)
 {
+    for (unsigned i = 0; i < world_sides(w); i++)
+        if (w->workers[i].takeover)
+            replace_give_up(w->workers[i].takeover);
     for (unsigned i = 0; i < PAGES_MAX; i++)
         page_fini(&w->pages[i]);
-    for (unsigned i = 0; i < w->setup.workers; i++) {
+    for (unsigned i = 0; i < world_sides(w); i++) {
         workside_kill(&w->workers[i], HOUR);
         cable_clear(&w->workers[i].cable);
     }
     hubside_fini(w);
-    for (unsigned i = 0; i < w->setup.workers; i++)
+    for (unsigned i = 0; i < world_sides(w); i++)
         cable_clear(&w->workers[i].cable);
     press_fini(w);
     history_free(w->history);
@@ -138,10 +143,10 @@ void world_round(struct world *w)
     w->mono += stride;
     w->instant = stride ? 0 : w->instant;
     w->wall += stride;
-    unsigned first = (unsigned)dice_roll(&w->dice, w->setup.workers + 1);
-    for (unsigned i = 0; i <= w->setup.workers; i++) {
-        unsigned who = (first + i) % (w->setup.workers + 1);
-        if (who == w->setup.workers)
+    unsigned sides = world_sides(w), first = (unsigned)dice_roll(&w->dice, sides + 1);
+    for (unsigned i = 0; i <= sides; i++) {
+        unsigned who = (first + i) % (sides + 1);
+        if (who == sides)
             hubside_turn(w);
         else
             workside_turn(&w->workers[who]);
@@ -179,6 +184,8 @@ static void act_on_page(struct world *w, enum deed_kind kind, struct dice *d)
 static void act_on_worker(struct world *w, enum deed_kind kind, struct dice *d)
 {
     struct workside *k = &w->workers[dice_roll(d, w->setup.workers)];
+    if (k->is_meant == dice_luck(d, 20)) /* a successor, or one who is succeeded, at times */
+        k = workside_other(k);
     if (kind == ACT_CUT_CABLE && k->cable.is_there)
         cable_cut(&k->cable, false, false, w->mono, some_time(d, DOWN));
     else if (kind == ACT_SLOW_CABLE)
@@ -189,7 +196,11 @@ static void act_on_worker(struct world *w, enum deed_kind kind, struct dice *d)
         workside_kill(k, some_time(d, DOWN));
     else if (kind == ACT_HARM_CABLE)
         k->cable.harm = (enum harm)(1 + dice_roll(d, 3));
-    else if (kind == ACT_DRAIN_WORKER && k->link && !k->is_draining) {
+    else if (kind == ACT_REPLACE_WORKER)
+        replace_begin(k, d);
+    else if (kind == ACT_DRAIN_WORKER && k->link && k->is_meant && !k->is_draining) {
+        if (k->takeover)
+            replace_give_up(k->takeover);
         k->is_draining = true;
         k->drain_until = w->mono + dice_roll(d, 2000);
     }
@@ -230,7 +241,8 @@ void world_act(struct world *w, const struct deed *a)
              a->kind == ACT_STALL_PAGE)
         act_on_page(w, a->kind, &d);
     else if (a->kind == ACT_HARM_CABLE ||
-             (a->kind >= ACT_CUT_CABLE && a->kind <= ACT_DRAIN_WORKER && a->kind != ACT_PAUSE_HUB))
+             (a->kind >= ACT_CUT_CABLE && a->kind <= ACT_REPLACE_WORKER &&
+              a->kind != ACT_PAUSE_HUB))
         act_on_worker(w, a->kind, &d);
     else
         act_on_hub(w, a->kind, &d);
@@ -242,13 +254,21 @@ static void calm_down(struct world *w)
     struct hubside *h = &w->hub;
     h->awake_at = h->full_until = h->slow_until = h->slow_reads_until = 0;
     h->next_fate = MEMORY_COMMITS;
-    for (unsigned i = 0; i < w->setup.workers; i++) {
+    for (unsigned i = 0; i < world_sides(w); i++) {
         w->workers[i].awake_at = 0;
         w->workers[i].cable.slow_until = 0;
         w->workers[i].cable.harm = HARM_NONE;
     }
     for (unsigned i = 0; i < w->setup.pages; i++)
         w->pages[i].full_until = 0;
+}
+
+static bool is_any_replaced(const struct world *w)
+{
+    for (unsigned i = 0; i < world_sides(w); i++)
+        if (w->workers[i].takeover || (w->workers[i].link && !w->workers[i].is_meant))
+            return true;
+    return false;
 }
 
 static const struct browser *who_waits(const struct world *w)
@@ -262,7 +282,8 @@ static const struct browser *who_waits(const struct world *w)
 static void wait_for_all(struct world *w)
 {
     Msec until = w->mono + SETTLE;
-    while (w->mono < until && (who_waits(w) || !press_is_done(w) || !w->hub.hub))
+    while (w->mono < until &&
+           (who_waits(w) || !press_is_done(w) || !w->hub.hub || is_any_replaced(w)))
         world_round(w);
     const struct browser *p = who_waits(w);
     if (p)
@@ -279,9 +300,10 @@ static const char *who_rests_not(struct world *w, const char **who)
 {
     *who = "hub";
     const char *wrong = w->hub.hub ? peek_hub(w->hub.hub) : "it does not run";
-    for (unsigned i = 0; !wrong && i < w->setup.workers; i++) {
+    for (unsigned i = 0; !wrong && i < world_sides(w); i++) {
         *who = w->workers[i].name;
-        wrong = w->workers[i].link ? peek_roster(w->workers[i].roster) : "it does not run";
+        if (w->workers[i].is_meant)
+            wrong = w->workers[i].link ? peek_roster(w->workers[i].roster) : "it does not run";
     }
     return wrong;
 }

@@ -38,7 +38,10 @@ struct hubside {
     Cursor head; /* the newest that was fanned out */
 };
 
-/* workside.c: the process of a worker. */
+struct takeover;
+
+/* workside.c: the process of a worker. There are two for each, which take turns: one is there, and
+ * the other one succeeds it (replace.c). */
 struct workside {
     struct world *world;
     unsigned number;
@@ -47,6 +50,8 @@ struct workside {
     struct roster *roster;
     struct cable cable;
     struct list calls;
+    struct takeover *takeover; /* it gives or takes; NULL: neither */
+    bool is_meant;             /* one that dies starts again; false: the other one is there */
     bool is_draining;
     Msec up_at, awake_at, ticked, drain_until;
 };
@@ -64,10 +69,18 @@ void call_begin(struct workside *w, struct call *c, enum verb verb, struct buf *
 
 enum page_state { PAGE_AWAY, PAGE_WAITS, PAGE_ON };
 
+/* A page's connection in the hands of one worker. */
+struct hold {
+    struct outlet outlet; /* first */
+    struct browser *page;
+    struct stream *stream; /* NULL: it ended */
+};
+
 /* browser.c: one page in a browser, with an EventSource or a loop of polls. */
 struct browser {
-    struct outlet outlet; /* first */
     struct world *world;
+    struct hold holds[2]; /* the other one: of a successor that has not begun yet */
+    unsigned holder;
     unsigned number;
     char actor[8];
     bool is_made;
@@ -81,11 +94,12 @@ struct browser {
     /* how it is */
     enum page_state state;
     struct workside *worker;
-    struct stream *stream; /* NULL: it ended */
     uint32_t conn;
     Msec back_at, full_until, answer_at, connected_at;
     struct buf text; /* not read yet */
     bool is_full, is_open, is_ended, is_refused, has_more;
+    bool is_cut;     /* it went, and its worker is to hear so */
+    bool may_end;    /* it was told that it would, or its worker died */
     bool has_late;   /* channels that begin below its position */
     bool has_forked; /* this connection was told that the log is another one */
     char client[24]; /* as `connected` said */
@@ -102,6 +116,7 @@ struct browser {
     unsigned told_from;   /* for these `from` is known */
     unsigned remembered;  /* by the hub, as `connected` said */
     bool has_cursor;      /* this connection began with one */
+    bool awaits_gap;      /* of which not all is there: what exactly, is said next */
     unsigned asking;      /* POSTs under way */
     unsigned asked;       /* by POSTs of this connection: perhaps done, though nobody said so */
     Msec ask_at;
@@ -115,7 +130,7 @@ struct world {
     Msec mono, wall;
     struct dice dice;
     struct hubside hub;
-    struct workside workers[WORKERS_MAX];
+    struct workside workers[2 * WORKERS_MAX]; /* setup.workers, then who succeeds each */
     struct browser pages[PAGES_MAX];
     struct list tool_calls[TOOLS]; /* sent, not answered, in order */
     struct list retries;           /* publishes to be tried again */
@@ -152,13 +167,29 @@ void hubside_take_copy(struct world *w, bool as_backup);
 void hubside_put_back(struct world *w, bool is_lost);
 void hubside_prune(struct world *w);
 
+unsigned world_sides(const struct world *w); /* 2 * setup.workers */
+struct workside *workside_other(struct workside *w);
 void workside_start(struct workside *w);
 void workside_turn(struct workside *w);
 void workside_kill(struct workside *w, Msec down);
+/* What has arrived, and what is due: nothing is left to be done. */
+void workside_settle(struct workside *w);
+void workside_greet(struct workside *w);                        /* what its monitor says */
 struct workside *workside_any(struct world *w, struct dice *d); /* one that runs, or NULL */
+
+void replace_begin(struct workside *old, struct dice *d);
+void replace_turn(struct workside *old);
+/* One of the two is no more, or it is over: the old one goes on. */
+void replace_give_up(struct takeover *t);
+/* It neither reads nor writes. */
+bool replace_is_frozen(const struct workside *w);
 
 void page_open(struct browser *p); /* makes it at the first time */
 void page_turn(struct browser *p);
+/* For the worker that is to go on with it, which does not write yet. */
+void page_give(struct browser *p, struct workside *heir);
+void page_take(struct browser *p, struct workside *heir);
+bool page_is_on(const struct browser *p, const struct workside *k); /* has a stream there */
 void page_cut(struct browser *p, Msec away);
 void page_want(struct browser *p, unsigned channels, bool is_adding);
 void page_fini(struct browser *p);
