@@ -31,7 +31,7 @@ UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES  := $(BASE) $(WIRE) $(HUB) $(CLI) $(FCGI) $(wildcard tests/*/*.c)
 SCRIPTS  := $(shell grep -lE '^\#! */bin/(ba)?sh' -rs scripts tests .ci --exclude-dir=seeds)
-JS       := $(filter-out %test.js %tests.js,$(wildcard fcgi/js/*.js))
+JS       := $(filter-out %.test.js %/fake.js,$(wildcard fcgi/js/*.js))
 DEMO     := $(wildcard fcgi/demo/*)
 MANUALS  := hub/belfryd.8 fcgi/belfry-fcgi.8 hub/cli/belfry.1 conf/belfry.conf.5
 PAGES    := $(addprefix $(BUILD)/man/,$(notdir $(MANUALS)))
@@ -74,9 +74,16 @@ $(BUILD)/hub/base/manual.o: | $(BUILD)/gen/manuals.h
 $(BUILD)/gen/sql.h: $(wildcard sql/*.sql scripts/sql2c)
 	@mkdir -p $(@D)
 	$(if $(wildcard scripts/sql2c),scripts/sql2c sql >$@.new && mv $@.new $@,touch $@)
-$(BUILD)/gen/assets.h: $(JS) $(DEMO) scripts/embed
+# The client is many small files, served as one: a module, and a script for pages without modules.
+$(BUILD)/gen/client.js: $(JS) scripts/join
 	@mkdir -p $(@D)
-	scripts/embed assets $(foreach f,$(JS),$(notdir $(f))=$(f)) \
+	scripts/join fcgi/js/client.js >$@.new && mv $@.new $@
+$(BUILD)/gen/classic.js: $(JS) scripts/join
+	@mkdir -p $(@D)
+	scripts/join fcgi/js/client.js --classic Belfry >$@.new && mv $@.new $@
+$(BUILD)/gen/assets.h: $(BUILD)/gen/client.js fcgi/js/client.d.ts $(BUILD)/gen/classic.js $(DEMO) scripts/embed
+	scripts/embed assets client.js=$(BUILD)/gen/client.js client.d.ts=fcgi/js/client.d.ts \
+	    client.classic.js=$(BUILD)/gen/classic.js \
 	    $(foreach f,$(DEMO),demo/$(notdir $(f))=$(f)) >$@.new && mv $@.new $@
 $(BUILD)/gen/manuals.h: $(MANUALS:=.in) scripts/embed
 	@mkdir -p $(@D)

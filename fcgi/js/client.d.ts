@@ -1,0 +1,97 @@
+// Types of Belfry's client.
+
+export interface BelfryEvent<T = unknown> {
+    /** Where it stands in the log; null for what is not logged. */
+    id: string | null;
+    channel: string;
+    /** Its name; null, or 'message' for listeners to `*`, where it has none. */
+    event: string | null;
+    data: T;
+    user: string | null;
+    /** Milliseconds since 1970. */
+    time: number;
+}
+
+export interface Gap {
+    requested: string | null;
+    oldest: string | null;
+    reason: 'pruned' | 'unknown' | 'reset' | 'limit';
+    channels: string[];
+}
+
+export interface BelfryError extends Error {
+    /** The HTTP status; missing where there was no answer. */
+    status?: number;
+    code?: string;
+    detail?: string;
+    /** 'unknown': it may be in the log or not. */
+    outcome?: 'unknown';
+}
+
+export type State = 'connecting' | 'live' | 'waiting' | 'refused' | 'closed';
+export type Transport = 'stream' | 'poll';
+
+export interface Options {
+    /** A token, or a function that returns a fresh one. */
+    token?: string | (() => string | Promise<string>);
+    /** Tabs with the same word share a stream; false: none is shared. */
+    share?: string | false;
+    /** A reload goes on where the page was. */
+    resume?: boolean;
+    /** How many sends may wait (100). */
+    queue?: number;
+    /** Milliseconds in which a stream must show a sign of life (5000). */
+    patience?: number;
+    /** Seconds between heartbeats, 5..50 (15). */
+    ping?: number;
+    credentials?: 'omit' | 'same-origin' | 'include';
+    fetch?: typeof fetch;
+}
+
+export interface SendOptions {
+    ephemeral?: boolean;
+    /** true: this browser does not hear it itself. */
+    exclude?: true | string;
+    ttl?: number;
+    idempotencyKey?: string;
+}
+
+export interface Where {
+    before?: string;
+    after?: string;
+    limit?: number;
+}
+
+export class Channel {
+    private constructor();
+    readonly name: string;
+    readonly joined: boolean;
+    on(name: 'gap', fn: (gap: Gap) => void): () => void;
+    on(name: 'joined', fn: () => void): () => void;
+    on(name: 'error', fn: (error: BelfryError) => void): () => void;
+    on<T = any>(name: string, fn: (data: T, event: BelfryEvent<T>) => void): () => void;
+    off(name: string, fn: Function): void;
+    send(event: string | undefined, data?: unknown, options?: SendOptions): Promise<string>;
+    typing(): void;
+    history<T = any>(where?: Where): Promise<BelfryEvent<T>[]>;
+    leave(): void;
+}
+
+export class Belfry {
+    constructor(url?: string, options?: Options);
+    readonly state: State;
+    readonly transport: Transport;
+    readonly user: string | null;
+    readonly clientId: string | null;
+    readonly error: BelfryError | null;
+    readonly cursor: string | null;
+    on(name: 'state', fn: (state: State, how: { transport: Transport; error: BelfryError | null }) => void): () => void;
+    on(name: 'gap', fn: (gap: Gap) => void): () => void;
+    on<T = any>(name: '*', fn: (data: T, event: BelfryEvent<T>) => void): () => void;
+    off(name: string, fn: Function): void;
+    channel(name: string, options?: { last?: number }): Channel;
+    send(send: { channel?: string; channels?: string[]; user?: string; users?: string[]; client?: string;
+                 event?: string; data?: unknown } & SendOptions): Promise<string>;
+    connect(): Promise<Belfry>;
+    close(): void;
+}

@@ -1,0 +1,246 @@
+// The client's own logic, with a worker that does what each test says.
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+
+import { position, takesIn } from './base.js';
+import { Belfry } from './client.js';
+import { fake, until } from './fake.js';
+import { parser } from './sse.js';
+
+let worker;
+let hubs;
+beforeEach(async () => {
+    worker = await fake();
+    hubs = [];
+});
+afterEach(async () => {
+    hubs.forEach((hub) => hub.close());
+    await worker.stop();
+});
+
+function open(options) {
+    const hub = new Belfry(worker.url, options);
+    hubs.push(hub);
+    return hub;
+}
+
+function heard(channel) {
+    const got = [];
+    channel.on('n', (data) => got.push(data));
+    return got;
+}
+
+test('a stream cut anywhere is read the same', () => {
+    const text = ': hi\r\nretry: 5\nid: a-1\nevent: x\ndata: one\rdata:two\n\nid: a-2\n\ndata\n\n:\n\n';
+    const whole = [{ retry: 5 }, { id: 'a-1', event: 'x', data: 'one\ntwo' }, { id: 'a-2' }, { data: '' }];
+    for (let cut = 0; cut <= text.length; cut += 1) {
+        const got = [];
+        const push = parser((block) => got.push(block));
+        push(text.slice(0, cut));
+        push(text.slice(cut));
+        assert.deepEqual(got, whole, `cut at ${cut}`);
+    }
+});
+
+test('names, patterns and positions', () => {
+    assert.ok(takesIn('room:1', 'room:1') && takesIn('room:*', 'room:1') && takesIn('*', 'room:1'));
+    assert.ok(!takesIn('*', 'user:a') && !takesIn('*', '$x') && takesIn('user:*', 'user:a') && !takesIn('room:*', 'roo'));
+    assert.ok(position('abcdefgh-12') === 12 && position(null) === Infinity);
+});
+
+test('one stream for all channels; each event once, in order, over a cut', async () => {
+    const hub = open();
+    const [a, b, all] = [hub.channel('a'), hub.channel('b'), hub.channel('*')].map(heard);
+    await hub.connect();
+    assert.deepEqual(worker.streams[0].query.getAll('channel'), ['a', 'b', '*']);
+    worker.tell(1, 'a');
+    worker.tell(2, 'b');
+    await until(() => b.length);
+    worker.streams[0].res.destroy();
+    await until(() => worker.streams[1]);
+    assert.equal(worker.streams[1].query.get('cursor'), 'aaaaaaaa-2');
+    assert.equal(worker.streams[1].query.get('client'), worker.streams[0].query.get('client'));
+    worker.tell(2, 'b');
+    worker.tell(3, 'a');
+    await until(() => a.length === 2);
+    assert.deepEqual([a, b, all], [[1, 3], [2], [1, 2, 3]]);
+});
+
+test('joins and leaves go to the stream that is open; a refusal is the channel\'s', async () => {
+    const hub = open();
+    hub.channel('a');
+    await hub.connect();
+    worker.answers['/subscribe'] = ({ channels }) => (channels.includes('secret')
+        ? [403, { type: 'about:blank#forbidden', detail: 'channel: secret: subscribe is not allowed' }]
+        : [200, { channels: ['all', 'a', 'b'], cursor: 'aaaaaaaa-5' }]);
+    worker.answers['/unsubscribe'] = () => [200, { channels: ['all', 'b'], cursor: 'aaaaaaaa-5' }];
+    const b = hub.channel('b');
+    const secret = hub.channel('secret');
+    const error = await new Promise((done) => { secret.on('error', done); });
+    assert.match(error.message, /403 forbidden: channel: secret.*grant it/);
+    await until(() => b.joined);
+    hub.channel('a').leave();
+    await until(() => worker.count('/unsubscribe'));
+    assert.deepEqual(worker.asked.at(-1).body.channels, ['a']);
+    assert.equal(worker.streams.length, 1);
+    const got = heard(b);
+    worker.tell(5, 'b');                // from before the join
+    worker.tell(6, 'b');
+    await until(() => got.length);
+    assert.deepEqual(got, [6]);
+});
+
+test('a channel that is refused in the address is left out of the next', async () => {
+    worker.stream = (at) => {
+        if (!at.query.getAll('channel').includes('no'))
+            worker.connected(at);
+        else
+            at.res.writeHead(403).end('{"detail":"channel: no: subscribe is not allowed"}');
+    };
+    const hub = open();
+    const refused = new Promise((done) => { hub.channel('no').on('error', done); });
+    hub.channel('yes');
+    assert.equal((await refused).status, 403);
+    await hub.connect();
+    assert.deepEqual(worker.streams[1].query.getAll('channel'), ['yes']);
+});
+
+test('the last ones come from the log, and what comes meanwhile after them', async () => {
+    let answer;
+    worker.answers['/history'] = () => new Promise((done) => { answer = done; });
+    const hub = open();
+    const got = heard(hub.channel('room', { last: 2 }));
+    await hub.connect();
+    await until(() => answer);
+    worker.tell(3);
+    worker.tell(4);
+    answer([200, { events: [worker.event(3), worker.event(2)], next: null }]);
+    await until(() => got.length === 3);
+    assert.deepEqual(got, [2, 3, 4]);
+});
+
+test('a gap is told; after another log, lower positions are new', async () => {
+    const hub = open();
+    const room = hub.channel('room');
+    const [got, gaps] = [heard(room), []];
+    room.on('gap', (gap) => gaps.push(gap.reason));
+    await hub.connect();
+    worker.tell(9);
+    worker.streams[0].res.write('event: gap\ndata: {"reason":"reset","channels":["room"]}\n\n');
+    worker.tell(5);
+    await until(() => got.length === 2);
+    assert.deepEqual([got, gaps], [[9, 5], ['reset']]);
+});
+
+test('a send is tried again under its key, in order; the queue has an end', async () => {
+    const log = [];
+    let failures = 2;
+    worker.answers['/send'] = ({ idempotencyKey, data }, query, req) => {
+        log.push([idempotencyKey, data]);
+        if (data === 'bad')
+            return [422, { type: 'about:blank#wrong_field', detail: 'ttl: is no number' }];
+        failures -= 1;
+        if (failures === 1)
+            req.socket.destroy();
+        return failures >= 0 ? [503, {}, { 'Retry-After': '0' }] : [200, { id: `aaaaaaaa-${log.length}` }];
+    };
+    const hub = open({ queue: 3 });
+    const room = hub.channel('room');
+    const sent = [room.send('n', 1), room.send('n', 'bad'), room.send('n', 3)];
+    await assert.rejects(room.send('n', 4), /3 sends wait already/);
+    assert.equal(await sent[0], 'aaaaaaaa-3');
+    await assert.rejects(sent[1], /422 wrong_field: ttl: is no number/);
+    assert.equal(await sent[2], 'aaaaaaaa-5');
+    assert.deepEqual(log.map(([, data]) => data), [1, 1, 1, 'bad', 3]);
+    assert.equal(new Set(log.slice(0, 3).map(([key]) => key)).size, 1);
+});
+
+test('a proxy that holds back the stream: polls, and streams again when it can', async () => {
+    const ways = [];
+    worker.stream = () => {};           // not a byte
+    let n = 0;
+    worker.answers['/poll'] = (body, query) => {
+        n = query.get('cursor') ? n + 1 : 0;
+        const events = n === 1 ? [worker.event(1)] : [];
+        return new Promise((done) => {
+            setTimeout(done, n > 1 ? 50 : 0, [200, { cursor: `aaaaaaaa-${n}`, clientId: query.get('client'), gap: null, events }]);
+        });
+    };
+    const hub = open({ patience: 80 });
+    hub.on('state', (state, { transport }) => ways.push(`${state} ${transport}`));
+    const got = heard(hub.channel('room'));
+    await until(() => got.length);
+    assert.equal(hub.transport, 'poll');
+    worker.stream = (at) => worker.connected(at);
+    await until(() => ways.includes('live stream'));
+    assert.ok(ways.indexOf('live poll') < ways.indexOf('live stream'), ways.join());
+    assert.match(worker.streams.at(-1).query.get('cursor'), /^aaaaaaaa-\d/);
+    assert.deepEqual(got, [1]);
+});
+
+test('streams that are cut young, again and again: polls', async () => {
+    worker.stream = (at) => {
+        worker.connected(at);
+        setTimeout(() => at.res.destroy(), 20);
+    };
+    worker.answers['/poll'] = (body, query) => new Promise((done) => {
+        setTimeout(done, 30, [200, { cursor: 'aaaaaaaa-1', clientId: query.get('client'), gap: null, events: [] }]);
+    });
+    const hub = open({ patience: 1000 });
+    hub.channel('room');
+    await until(() => hub.transport === 'poll' && hub.state === 'live');
+    assert.equal(worker.streams.length, 3);
+});
+
+test('a stream that falls silent is given up', async () => {
+    worker.stream = (at) => worker.connected(at, { ping: 0.05 });
+    worker.answers['/poll'] = () => [503, {}];
+    const hub = open({ patience: 100 });
+    hub.channel('room');
+    await until(() => hub.transport === 'poll');
+});
+
+test('told to go: comes back at the time that was said', async () => {
+    const hub = open();
+    hub.channel('room');
+    await hub.connect();
+    worker.streams[0].res.end('retry: 30\nevent: bye\ndata: {"reason":"drain"}\n\n');
+    await until(() => worker.streams[1]);
+    assert.equal(hub.transport, 'stream');
+});
+
+test('a token is renewed before it ends, when it is refused, and when a stream ended with it', async () => {
+    let minted = 0;
+    const token = () => `t${minted += 1}`;
+    worker.stream = (at) => {
+        if (at.headers.authorization === 'Bearer t1')
+            at.res.writeHead(401).end('{"type":"about:blank#invalid_token"}');
+        else
+            worker.connected(at);
+    };
+    worker.answers['/refresh'] = () => [204];
+    const hub = open({ token });
+    await hub.connect();
+    assert.equal(worker.streams[1].headers.authorization, 'Bearer t2');
+    worker.streams[1].res.write('event: token\ndata: {"expires":1}\n\n');
+    await until(() => worker.count('/refresh'));
+    assert.equal(worker.asked.at(-1).headers.authorization, 'Bearer t3');
+    assert.deepEqual(worker.asked.at(-1).body, { clientId: hub.clientId });
+    worker.streams[1].res.end('event: bye\ndata: {"reason":"expired"}\n\n');
+    await until(() => worker.streams[2]);
+    assert.equal(worker.streams[2].headers.authorization, 'Bearer t4');
+});
+
+test('refused for good: says why, and tries again when it is asked to', async () => {
+    let is = false;
+    worker.stream = (at) => (is ? worker.connected(at) : at.res.writeHead(401).end('{"detail":"log in"}'));
+    const hub = open();
+    hub.channel('room');
+    await assert.rejects(new Promise((done, fail) => { hub.on('state', (state, { error }) => error && fail(error)); }),
+                         /401.*log in.*token/);
+    assert.equal(hub.state, 'refused');
+    is = true;
+    await hub.connect();
+    assert.equal(hub.state, 'live');
+});

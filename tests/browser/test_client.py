@@ -1,0 +1,174 @@
+"""The client of fcgi/js in Debian's Chromium and in Node, against real servers: tabs, hubs that die, hostile proxies."""
+import gzip
+import os
+import subprocess
+
+import pytest
+
+from belfry import PATIENCE, ROOT, Server, request, until
+from hostile import Proxy
+from test_page import Page
+
+MODULE = """<!doctype html><title>client</title><script type="module">
+import { Belfry } from '/events/client.js';
+window.open_hub = (options) => {
+    window.hub = new Belfry('/events', options);
+    window.ways = [];
+    hub.on('state', (state, { transport }) => ways.push(`${state} ${transport}`));
+    window.room = hub.channel('room:1', { last: options.last });
+    window.got = [];
+    room.on('n', (data) => got.push(data));
+};
+window.ready = true;
+</script>"""
+CLASSIC = """<!doctype html><title>classic</title><script src="/events/client.classic.js"></script>
+<script>new Belfry().connect().then((hub) => { window.state = hub.state; });</script>"""
+
+
+@pytest.fixture
+def front(worker):
+    for name, text in (("index.html", MODULE), ("classic.html", CLASSIC)):
+        with open(os.path.join(worker.world.site, name), "w", encoding="utf-8") as page:
+            page.write(text)
+    return Server(worker.world, "lighttpd").start("/ready")
+
+
+class Client(Page):
+    """A tab in which the client is loaded, and other tabs of the same browser."""
+
+    def open(self, **options):
+        self.wait("return window.ready;")
+        self.run("open_hub(arguments[0]);", options)
+        return self
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self, script, within=20):
+        return until(lambda: self.run(script), within, script)
+
+    def live(self, within=20):
+        self.wait("return window.hub?.state === 'live' && room.joined;", within)
+        return self
+
+    def got(self):
+        return self.run("return got;")
+
+    def tab(self, url):
+        self.driver.switch_to.new_window("tab")
+        self.driver.get(url)
+        return self.driver.current_window_handle
+
+
+@pytest.fixture
+def browser():
+    opened = []
+
+    def start(server):
+        opened.append(Client(server))
+        return opened[-1]
+    yield start
+    for one in opened:
+        one.close()
+
+
+def streams(front):
+    return front.get("/health").json["streams"]
+
+
+def send(front, first, last):
+    for n in range(first, last):
+        answer = front.post("/send", {"channel": "room:1", "event": "n", "data": n})
+        assert answer.status == 200, answer.text
+
+
+def test_it_is_served_as_files_are(front):
+    answer = front.get("/client.js")
+    assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/javascript")
+    assert "max-age" in answer.headers["Cache-Control"]
+    again = request(front, "GET", "/events/client.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status == 304 and again.body == b""
+    head = request(front, "HEAD", "/events/client.js")
+    assert head.status == 200 and head.headers["ETag"] == answer.headers["ETag"] and head.body == b""
+    assert front.get("/client.d.ts").status == 200
+    assert len(gzip.compress(answer.body, 9)) <= 6800
+
+
+def test_its_own_logic_in_node():
+    done = subprocess.run(["node", "--test", os.path.join(ROOT, "fcgi/js")], capture_output=True, text=True, check=False,
+                          timeout=60 * PATIENCE)
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_a_classic_script(front, browser):
+    page = browser(front)
+    page.driver.get(front.url + "/classic.html")
+    page.wait("return window.state === 'live';")
+
+
+def test_tabs_share_one_stream_and_hand_it_over(front, browser):
+    page = browser(front).open().live()
+    first = page.driver.current_window_handle
+    second = page.tab(front.url)
+    page.open().live()
+    third = page.tab(front.url)
+    page.open(last=3).live()
+    assert streams(front) == 1
+    send(front, 0, 5)
+    for tab in (third, second, first):
+        page.driver.switch_to.window(tab)
+        until(lambda: page.got() == [0, 1, 2, 3, 4], what="all tabs hear all")
+    page.run("room.send('n', 5);")
+    page.driver.close()                 # the one that has the stream
+    send(front, 6, 12)
+    for tab in (third, second):
+        page.driver.switch_to.window(tab)
+        until(lambda: sorted(page.got()) == list(range(12)) or sorted(page.got()) == [n for n in range(12) if n != 5],
+              what="nothing is lost when it goes over")
+        assert len(set(page.got())) == len(page.got())
+    until(lambda: streams(front) == 1)
+
+
+def test_two_browsers_chat_while_the_hub_is_killed(front, browser, hub):
+    pair = [browser(front).open().live() for _ in range(2)]
+    for n in range(4):
+        pair[n % 2].run("room.send('n', arguments[0]);", n)
+    hub.kill()
+    for n in range(4, 8):
+        pair[n % 2].run("room.send('n', arguments[0]);", n)
+    hub.start()
+    for page in pair:
+        until(lambda: len(page.got()) >= 8, 40, "all eight come")
+    assert sorted(pair[0].got()) == list(range(8)) and pair[0].got() == pair[1].got()
+    assert all(page.run("return hub.state;") == "live" for page in pair), "no stream was closed"
+    assert pair[0].run("return ways;").count("live stream") == 1
+
+
+def test_a_reload_goes_on_where_it_was(front, browser):
+    page = browser(front).open(resume=True).live()
+    send(front, 0, 3)
+    until(lambda: page.got() == [0, 1, 2])
+    page.driver.get("about:blank")
+    send(front, 3, 5)
+    page.driver.get(front.url)
+    page.open(resume=True)
+    until(lambda: page.got() == [3, 4])
+
+
+@pytest.mark.parametrize("way,transport", [("buffer", "poll"), ("cut", "poll"), ("strip", "stream")])
+def test_a_hostile_proxy(front, browser, way, transport):
+    proxy = Proxy(front.port, way)
+    try:
+        page = browser(proxy).open(patience=700 if way == "buffer" else 2000)
+        until(lambda: page.run("return `${hub.state} ${hub.transport}`;") == "live " + transport, 40,
+              "it is live by " + transport)
+        send(front, 0, 5)
+        page.run("room.send('n', 5);")
+        until(lambda: sorted(page.got()) == list(range(6)), 20, "all come through")
+        assert page.run("return hub.transport;") == transport
+        proxy.ways = ("dead",)
+        send(front, 6, 8)
+        proxy.ways = ()
+        until(lambda: sorted(page.got()) == list(range(8)), 60, "and what was sent while it was dead")
+    finally:
+        proxy.close()
