@@ -75,15 +75,15 @@ $(BUILD)/gen/sql.h: $(wildcard sql/*.sql scripts/sql2c)
 	@mkdir -p $(@D)
 	$(if $(wildcard scripts/sql2c),scripts/sql2c sql >$@.new && mv $@.new $@,touch $@)
 # The client is many small files, served as one: a module, and a script for pages without modules.
-$(BUILD)/gen/client.js: $(JS) scripts/join
+CLIENT   := $(addprefix $(BUILD)/gen/,client.js socket.js client.classic.js) $(wildcard fcgi/js/*.d.ts)
+$(BUILD)/gen/client.classic.js: $(JS) scripts/join
 	@mkdir -p $(@D)
-	scripts/join fcgi/js/client.js >$@.new && mv $@.new $@
-$(BUILD)/gen/classic.js: $(JS) scripts/join
+	scripts/join fcgi/js/socket.js --classic Belfry BelfrySocket >$@.new && mv $@.new $@
+$(BUILD)/gen/%.js: fcgi/js/%.js $(JS) scripts/join
 	@mkdir -p $(@D)
-	scripts/join fcgi/js/client.js --classic Belfry >$@.new && mv $@.new $@
-$(BUILD)/gen/assets.h: $(BUILD)/gen/client.js fcgi/js/client.d.ts $(BUILD)/gen/classic.js $(DEMO) scripts/embed
-	scripts/embed assets client.js=$(BUILD)/gen/client.js client.d.ts=fcgi/js/client.d.ts \
-	    client.classic.js=$(BUILD)/gen/classic.js \
+	scripts/join $< >$@.new && mv $@.new $@
+$(BUILD)/gen/assets.h: $(CLIENT) $(DEMO) scripts/embed
+	scripts/embed assets $(foreach f,$(CLIENT),$(notdir $(f))=$(f)) \
 	    $(foreach f,$(DEMO),demo/$(notdir $(f))=$(f)) >$@.new && mv $@.new $@
 $(BUILD)/gen/manuals.h: $(MANUALS:=.in) scripts/embed
 	@mkdir -p $(@D)

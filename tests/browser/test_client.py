@@ -22,7 +22,17 @@ window.open_hub = (options) => {
 window.ready = true;
 </script>"""
 CLASSIC = """<!doctype html><title>classic</title><script src="/events/client.classic.js"></script>
-<script>new Belfry().connect().then((hub) => { window.state = hub.state; });</script>"""
+<script>
+new Belfry().connect().then((hub) => { window.state = hub.state; });
+const classic = new BelfrySocket('/events');
+</script>
+<script type="module">
+import { BelfrySocket } from '/events/socket.js';
+const module = new BelfrySocket(location.href.replace('http:', 'ws:').replace('classic.html', 'events'));
+module.onopen = () => module.send('{"type":"join","room":"x"}');
+module.onmessage = (event) => JSON.parse(event.data).type === 'joined' && classic.send('{"type":"message","room":"x","content":"hi"}');
+module.on('message', (message) => { window.said = message.content; });
+</script>"""
 
 
 @pytest.fixture
@@ -90,7 +100,8 @@ def test_it_is_served_as_files_are(front):
     assert again.status == 304 and again.body == b""
     head = request(front, "HEAD", "/events/client.js")
     assert head.status == 200 and head.headers["ETag"] == answer.headers["ETag"] and head.body == b""
-    assert front.get("/client.d.ts").status == 200
+    assert len(gzip.compress(front.get("/socket.js").body, 9)) <= 3 * 1024
+    assert front.get("/client.d.ts").status == front.get("/socket.d.ts").status == 200
     assert len(gzip.compress(answer.body, 9)) <= 6800
 
 
@@ -100,10 +111,11 @@ def test_its_own_logic_in_node():
     assert done.returncode == 0, done.stdout[-4000:]
 
 
-def test_a_classic_script(front, browser):
+def test_a_classic_script_and_a_socket(front, browser):
     page = browser(front)
     page.driver.get(front.url + "/classic.html")
     page.wait("return window.state === 'live';")
+    page.wait("return window.said === 'hi';")
 
 
 def test_tabs_share_one_stream_and_hand_it_over(front, browser):
@@ -172,3 +184,11 @@ def test_a_hostile_proxy(front, browser, way, transport):
         until(lambda: sorted(page.got()) == list(range(8)), 60, "and what was sent while it was dead")
     finally:
         proxy.close()
+
+
+@pytest.mark.channels({"room:secret": {"subscribe": "closed"}})
+def test_the_shapes_that_others_write(front):
+    """Each in its own words, on BelfrySocket."""
+    done = subprocess.run(["node", "--test", os.path.join(ROOT, "tests/browser/shapes.test.mjs")], capture_output=True, text=True,
+                          check=False, timeout=60 * PATIENCE, env=dict(os.environ, BELFRY=front.url + "/events"))
+    assert done.returncode == 0, done.stdout[-6000:]
