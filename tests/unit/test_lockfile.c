@@ -107,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_second_one_is_told_who_holds_it),
+        TEST(test_one_that_is_ending_is_waited_for),
         TEST(test_a_dead_process_holds_nothing),
         TEST(test_a_file_that_cannot_be_made_is_named),
     };
