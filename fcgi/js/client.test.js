@@ -244,3 +244,53 @@ test('refused for good: says why, and tries again when it is asked to', async ()
     await hub.connect();
     assert.equal(hub.state, 'live');
 });
+
+test('while it waits it says for what', async () => {
+    const hub = open({ token: () => Promise.reject(new Error('no token today')) });
+    const { error } = await new Promise((done) => { hub.on('state', (state, how) => state === 'waiting' && done(how)); });
+    assert.equal(error.message, 'no token today');
+});
+
+test('tabs share a stream; the next one goes on from where the first one was, and fetches what it missed', async () => {
+    const held = new Map();
+    const locks = { request: (name, options, fn) => {
+        const queue = held.get(name) ?? Promise.resolve();
+        const mine = queue.then(() => (options.signal.aborted ? undefined : fn()));
+        held.set(name, mine);
+        return mine;
+    } };
+    const put = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+    const before = ['navigator', 'document'].map((name) => [name, globalThis[name]]);
+    put('navigator', { locks });
+    put('document', new EventTarget());
+    try {
+        const [a, b] = [open(), open()];
+        const [one, two] = [heard(a.channel('room')), heard(b.channel('room'))];
+        await Promise.all([a.connect(), b.connect()]);
+        await until(() => b.channel('room').joined);
+        worker.tell(1);
+        await until(() => one.length && two.length);
+        a.close();
+        await until(() => worker.streams[1]);
+        assert.equal(worker.streams[1].query.get('cursor'), 'aaaaaaaa-1');
+        worker.tell(1);
+        worker.tell(2);
+        await until(() => two.length === 2);
+        const late = open();
+        const three = heard(late.channel('room'));
+        await until(() => late.channel('room').joined);
+        worker.tell(3);
+        await until(() => three.length);
+        assert.deepEqual([one, two, three, worker.streams.length], [[1], [1, 2, 3], [3], 2]);
+        // The bus said nothing for a while: 5 is heard, and what was before it comes from the log.
+        worker.answers['/history'] = () => [200, { events: [worker.event(4), worker.event(5)], cursor: 'aaaaaaaa-5', next: null, gap: null }];
+        const slow = new BroadcastChannel(late.key);
+        slow.postMessage({ kind: 'joined', what: { channels: ['room'], cursor: 'aaaaaaaa-5' } });
+        await until(() => three.length === 3);
+        assert.deepEqual(three, [3, 4, 5]);
+        slow.close();
+    } finally {
+        hubs.forEach((hub) => hub.close());
+        before.forEach(([name, value]) => put(name, value));
+    }
+});

@@ -34,6 +34,7 @@ export class Line {
     #trialAt;
     #changing = Promise.resolve();
     #refused = null;
+    #why = null;                    // what the last try failed of
 
     /** `tell(kind, what)`: status, joined, event, cursor, gap, refused. */
     constructor(http, options, cursor, tell) {
@@ -87,7 +88,7 @@ export class Line {
 
     status() {
         const { state, transport, clientId, user, cursor } = this;
-        return { state, transport, clientId, user, cursor, error: this.#refused };
+        return { state, transport, clientId, user, cursor, error: this.#refused ?? (state === 'waiting' ? this.#why : null) };
     }
 
     #status(state) {
@@ -183,6 +184,7 @@ export class Line {
     async #after({ error, connected, bye, silent }, lived) {
         if (this.#isOver())
             return 0;
+        this.#why = error && plain(error);
         if (error?.status)
             return this.#refusal(error);
         if (bye === 'kicked')
@@ -260,6 +262,7 @@ export class Line {
 
     // Cut while it waited: shorter ones may live. Else polls do no better than streams.
     #unpolled(error, wait, lived) {
+        this.#why = plain(error);
         if (error.status)
             return this.#refusal(error);
         if (lived > 1000 && wait > WAITS[0]) {
