@@ -50,7 +50,8 @@ static struct token *find_ours(const struct accounts *a, Str text, Msec wall, st
     account_digest(text, id + 1);
     const struct account *row = accounts_find(a, ACCOUNT_TOKEN, STR_NONE, str_of(id + 1));
     if (row && (!row->value || wall < row->value))
-        return token_for(row->user, str_of(id), row->time, row->value);
+        return token_copy(&(struct token){
+            .user = row->user, .id = str_of(id), .issued = row->time, .expires = row->value});
     fail(reason, REFUSE_INVALID_TOKEN, "is not of three parts, and %s", row ? "over" : "not ours");
     return NULL;
 }

@@ -406,6 +406,8 @@ static bool is_answer(enum verb verb, Str body)
         struct msg_rows rows;
         struct msg_published published;
         struct msg_answer answer;
+        struct msg_ticketed ticketed;
+        struct msg_redeemed redeemed;
     } m;
     if (verb == VERB_OPENED)
         return msg_opened_unpack(body, &m.opened);
@@ -415,6 +417,10 @@ static bool is_answer(enum verb verb, Str body)
         return msg_rows_unpack(body, &m.rows);
     if (verb == VERB_PUBLISHED)
         return msg_published_unpack(body, &m.published);
+    if (verb == VERB_TICKETED)
+        return msg_ticketed_unpack(body, &m.ticketed);
+    if (verb == VERB_REDEEMED)
+        return msg_redeemed_unpack(body, &m.redeemed);
     return msg_answer_unpack(body, &m.answer);
 }
 
@@ -446,6 +452,8 @@ static bool take(struct link *l, enum verb verb, Str body)
     case VERB_ROWS:
     case VERB_PUBLISHED:
     case VERB_ANSWER:
+    case VERB_TICKETED:
+    case VERB_REDEEMED:
         return on_answer(l, verb, body);
     case VERB_STOPPING:
         l->is_stopping = true;

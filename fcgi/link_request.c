@@ -113,8 +113,10 @@ void link_requests_sent(struct link_requests *q, struct link_request *r, Msec no
 static enum verb question_of(enum verb answer)
 {
     static const enum verb questions[VERB_COUNT] = {
-        [VERB_OPENED] = VERB_OPEN,       [VERB_CHANGED] = VERB_CHANGE, [VERB_ROWS] = VERB_FETCH,
-        [VERB_PUBLISHED] = VERB_PUBLISH, [VERB_ANSWER] = VERB_QUERY,
+        [VERB_OPENED] = VERB_OPEN,     [VERB_CHANGED] = VERB_CHANGE,
+        [VERB_ROWS] = VERB_FETCH,      [VERB_PUBLISHED] = VERB_PUBLISH,
+        [VERB_ANSWER] = VERB_QUERY,    [VERB_TICKETED] = VERB_TICKET,
+        [VERB_REDEEMED] = VERB_REDEEM,
     };
     return questions[answer];
 }

@@ -8,6 +8,7 @@
 #include "send.h"
 #include "state.h"
 #include "subscribe.h"
+#include "ticket.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
 
@@ -25,7 +26,7 @@ static const struct route routes[] = {
     {"metrics", "GET", state_metrics, RATE_COUNT, true},
     {"presence", "GET", NULL, RATE_COUNT, false},
     {"refresh", "POST", refresh_token, RATE_SUBSCRIBES, false},
-    {"ticket", "POST", NULL, RATE_COUNT, false},
+    {"ticket", "POST", ticket_give, RATE_CONNECTS, false},
     {"client.js", "GET", NULL, RATE_COUNT, false}, /* where it was not built in */
 };
 static const struct route stream_route = {"NAME", "GET", opening_stream, RATE_CONNECTS, false};
@@ -210,6 +211,11 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
            query_parse(&v->query, given.len ? given : query, why);
 }
 
+static bool is_opening(const struct route *r)
+{
+    return r->handle == opening_stream || r->handle == opening_poll;
+}
+
 void route(struct visit *v)
 {
     struct fault why = {0};
@@ -225,7 +231,9 @@ void route(struct visit *v)
         refuse_method(v, r, method);
     else if (!prepare(v, r, query, &why))
         visit_refuse(v, &why);
-    else if (v->visitor.is_pending && r->handle != opening_stream && r->handle != opening_poll)
+    else if (is_opening(r) && ticket_is_shown(v))
+        ticket_take(v, r->handle);
+    else if (v->visitor.is_pending && !is_opening(r))
         held_put(v, r->handle);
     else
         r->handle(v);

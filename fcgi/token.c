@@ -192,31 +192,27 @@ static bool read_grants(struct buf *list, const Json *grants, const char *right,
     return true;
 }
 
-/* In one piece with its strings. */
-static struct token *make(const struct token *t, const struct buf lists[3])
+static Str keep(struct buf *room, Str s)
 {
-    size_t bytes = t->user.len + t->id.len + lists[0].len + lists[1].len + lists[2].len;
-    struct token *made = must_alloc(sizeof *made + bytes);
-    struct buf room = {.p = (char *)(made + 1), .cap = bytes + 1, .max = bytes};
-    Str *const to[] = {&made->grants.subscribe, &made->grants.publish, &made->grants.presence};
-    *made = *t;
-    made->refs = 1;
-    buf_put(&room, t->user);
-    made->user = buf_str(&room);
-    made->id = str_make(room.p + room.len, t->id.len);
-    buf_put(&room, t->id);
-    for (size_t i = 0; i < COUNT_OF(to); i++) {
-        *to[i] = str_make(room.p + room.len, lists[i].len);
-        buf_put(&room, buf_str(&lists[i]));
-    }
-    return made;
+    Str kept = str_make(room->p + room->len, s.len);
+    buf_put(room, s);
+    return kept;
 }
 
-struct token *token_for(Str user, Str id, Msec issued, Msec expires)
+/* In one piece with its strings. */
+struct token *token_copy(const struct token *t)
 {
-    static const struct buf nothing[3];
-    return make(&(struct token){.user = user, .id = id, .issued = issued, .expires = expires},
-                nothing);
+    const struct grants *g = &t->grants;
+    size_t bytes = t->user.len + t->id.len + g->subscribe.len + g->publish.len + g->presence.len;
+    struct token *made = must_alloc(sizeof *made + bytes);
+    struct buf room = {.p = (char *)(made + 1), .cap = bytes + 1, .max = bytes};
+    *made = *t;
+    made->refs = 1;
+    made->user = keep(&room, t->user);
+    made->id = keep(&room, t->id);
+    made->grants = (struct grants){keep(&room, g->subscribe), keep(&room, g->publish),
+                                   keep(&room, g->presence)};
+    return made;
 }
 
 static struct token *read_claims(const Json *claims, const struct token_wants *wants, Msec wall,
@@ -239,7 +235,8 @@ static struct token *read_claims(const Json *claims, const struct token_wants *w
               read_grants(&lists[1], grants, "publish", why) &&
               read_grants(&lists[2], grants, "presence", why);
     t.id = buf_str(&id);
-    struct token *made = ok ? make(&t, lists) : NULL;
+    t.grants = (struct grants){buf_str(&lists[0]), buf_str(&lists[1]), buf_str(&lists[2])};
+    struct token *made = ok ? token_copy(&t) : NULL;
     for (size_t i = 0; i < COUNT_OF(lists); i++)
         buf_fini(&lists[i]);
     buf_fini(&id);

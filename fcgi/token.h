@@ -40,8 +40,8 @@ struct token {
 /* Believes `payload`. `wall`: ms since 1970. */
 struct token *token_read(Str payload, const struct token_wants *wants, Msec wall,
                          struct fault *why);
-/* One that only says who it is. */
-struct token *token_for(Str user, Str id, Msec issued, Msec expires);
+/* In memory of its own. */
+struct token *token_copy(const struct token *t);
 /* Whether its time is not over, skew included. */
 bool token_is_fresh(const struct token *t, Msec wall);
 struct token *token_ref(struct token *t);

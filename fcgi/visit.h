@@ -26,6 +26,7 @@ struct visit {
     void (*free_state)(void *state);
     struct link_request *asked;
     void (*on_answer)(struct visit *v, Str body);
+    void (*go)(struct visit *v); /* ticket.h: when its user is known */
 };
 
 /* Whether this one may be now; false: LIMIT. */

@@ -13,6 +13,7 @@
 #include "metrics.h"
 #include "peer.h"
 #include "ring.h"
+#include "ticket.h"
 #include "topic.h"
 #include "wire/accounts.h"
 #include "wire/refusal.h"
@@ -41,6 +42,7 @@ struct hub {
     struct peers peers;
     struct clients clients;
     struct accounts accounts;
+    struct tickets tickets;
     struct ring ring;
     struct fleeting fleeting;
     struct changes changes;

@@ -26,6 +26,7 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     topics_init(&h->topics);
     peers_init(&h->peers);
     clients_init(&h->clients);
+    tickets_init(&h->tickets);
     fleeting_init(&h->fleeting);
     changes_init(&h->changes);
     asks_init(&h->asks);
@@ -61,6 +62,7 @@ void hub_free(struct hub *h)
     peers_fini(h);
     clients_fini(h);
     account_fini(h);
+    tickets_fini(&h->tickets);
     changes_fini(h);
     asks_fini(h);
     inspect_fini(h);
@@ -176,6 +178,7 @@ static const struct {
     {VERB_CHANGE, change_on_message},   {VERB_ADDED, change_on_added},
     {VERB_TOLD, asks_on_told},          {VERB_QUERY, on_query},
     {VERB_GOODBYE, on_goodbye},         {VERB_MOVED, on_moved},
+    {VERB_TICKET, ticket_on_message},   {VERB_REDEEM, ticket_on_redeem},
 };
 
 static void dispatch(struct hub *h, struct peer *p, int verb, Str body)
@@ -282,6 +285,7 @@ void hub_tick(struct hub *h, Now now)
         extend_leases(h, delay);
     peers_expire(h);
     clients_expire(h);
+    tickets_expire(h);
     changes_expire(h);
     asks_expire(h);
     fleeting_expire(&h->fleeting, now.mono);

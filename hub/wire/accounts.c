@@ -193,7 +193,7 @@ const struct account *accounts_find(const struct accounts *a, enum account_kind 
 {
     struct buf key;
     buf_init(&key, (size_t)ROW_MAX + user.len + name.len);
-    put_key(&key, kind, user, name);
+    put_key(&key, (int)kind, user, name);
     const struct account *row = map_get(&a->rows, buf_str(&key));
     buf_fini(&key);
     return row;

@@ -195,3 +195,42 @@ def test_what_is_kept_of_users_is_bounded(site):
     assert refused.returncode == 75 and "max_accounts is 16" in refused.stderr
     tell(site.world, "user", "del", "user3")
     tell(site.world, "user", "add", "more")
+
+
+def ticket(site, who):
+    answer = site.post("/ticket", {}, headers=who)
+    assert answer.status == 200
+    return answer.json["ticket"]
+
+
+@pytest.mark.options(workers=2)
+def test_a_ticket_is_good_once_at_any_worker(site):
+    world, alice = site.world, bearer(site.world, subscribe="room:*")
+    site.post("/ticket", {}).problem(401, "unauthorized")
+    for _ in range(6):
+        once = ticket(site, alice)
+        with Stream(site, channel="room:1", ticket=once) as stream:
+            assert stream.connected()["user"] == "alice"
+        site.get("/poll", channel="room:1", ticket=once).problem(401, "invalid_token")
+    site.get("/poll", channel="hall", ticket=ticket(site, alice)).problem(403)
+    site.get("/poll", ticket="none").problem(401)
+    last = ticket(site, alice)
+    tell(world, "revoke", "--user", "alice")
+    until(lambda: site.get("/poll", wait=0, headers=alice).status == 401)
+    site.get("/poll", ticket=last).problem(401)
+
+
+def test_a_stream_by_a_ticket_ends_with_its_token(site):
+    alice = bearer(site.world, ttl="3s", subscribe="a")
+    with Stream(site, channel="a", ticket=ticket(site, alice)) as stream:
+        stream.connected()
+        assert bye_of(stream) == "expired"
+
+
+def test_a_user_has_so_many_tickets(site):
+    alice = bearer(site.world)
+    for _ in range(32):
+        ticket(site, alice)
+    refused = site.post("/ticket", {}, headers=alice)
+    assert "32 of this user" in refused.problem(429, "limit")["detail"]
+    ticket(site, bearer(site.world, "bob"))

@@ -151,6 +151,21 @@ static void put_accounts(struct buf *out, Str body)
     }
 }
 
+static void put_ticket(struct buf *out, int verb, Str body)
+{
+    struct msg_ticketed given;
+    struct msg_redeemed m;
+    if (verb == VERB_TICKETED) {
+        assert_true(msg_ticketed_unpack(body, &given));
+        put_code(out, given.code);
+        return;
+    }
+    assert_true(msg_redeemed_unpack(body, &m));
+    put_code(out, m.code);
+    if (m.user.len)
+        buf_printf(out, " %.*s", FMT(m.user));
+}
+
 static void put_message(struct buf *out, int verb, Str body)
 {
     buf_putz(out, verb_name(verb));
@@ -168,6 +183,8 @@ static void put_message(struct buf *out, int verb, Str body)
         put_change(out, verb, body);
     } else if (verb == VERB_WELCOME) {
         put_welcome(out, body);
+    } else if (verb == VERB_TICKETED || verb == VERB_REDEEMED) {
+        put_ticket(out, verb, body);
     } else if (verb == VERB_ACCOUNTS) {
         put_accounts(out, body);
     } else if (verb == VERB_PUBLISHED) {

@@ -223,6 +223,54 @@ static void what_is_wrong_is_named(void **state)
     }
 }
 
+static void show(struct bench *b, const char *peer, uint64_t ref, const char *digest)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    msg_redeem_pack(&body, &(struct msg_redeem){ref, str_of(digest)});
+    say(b, peer, VERB_REDEEM, &body);
+}
+
+static void give(struct bench *b, const char *peer, uint64_t ref, const char *digest,
+                 const char *user)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    msg_ticket_pack(
+        &body, &(struct msg_ticket){.ref = ref, .digest = str_of(digest), .user = str_of(user)});
+    say(b, peer, VERB_TICKET, &body);
+}
+
+static void a_ticket_is_good_once_and_for_half_a_minute(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    hello(b, "w2", 0, "");
+    heard(b, "w1");
+    heard(b, "w2");
+    give(b, "w1", 1, "d1", "ann");
+    give(b, "w1", 2, "d1", "bob");
+    give(b, "w1", 3, "", "bob");
+    give(b, "w1", 4, "d2", "a:b");
+    expect(b, "w1", "TICKETED | TICKETED conflict | TICKETED conflict | TICKETED wrong_field");
+    show(b, "w2", 1, "d1");
+    show(b, "w2", 2, "d1");
+    show(b, "w1", 5, "");
+    expect(b, "w2", "REDEEMED ann | REDEEMED invalid_token");
+    expect(b, "w1", "REDEEMED invalid_token");
+    give(b, "w1", 6, "d3", "ann");
+    give(b, "w1", 7, "d4", "ann");
+    for (int i = 0; i < 15; i++) {
+        pulse(b, "w1");
+        elapse(b, 2000);
+        if (i == 13)
+            show(b, "w1", 8, "d3");
+    }
+    show(b, "w1", 9, "d4");
+    expect(b, "w1", "TICKETED | TICKETED | REDEEMED ann | REDEEMED invalid_token");
+    assert_int_equal(b->hub->tickets.by_user.len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +280,7 @@ int main(void)
         BENCH(a_change_is_kept_and_told_to_every_link),
         BENCH(who_is_disabled_neither_opens_nor_publishes),
         BENCH(what_is_wrong_is_named),
+        BENCH(a_ticket_is_good_once_and_for_half_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
