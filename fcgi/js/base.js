@@ -1,8 +1,11 @@
 // base -- words without a subject: names, positions, pauses.
 
-/** A random name that nobody guesses: 128 bits and more. */
-export const randomName = () => [...crypto.getRandomValues(new Uint8Array(24))]
-    .map((byte) => (byte % 36).toString(36)).join('');
+// Node 18 has no `crypto` of its own: README.md.
+const bytes = (count) => globalThis.crypto?.getRandomValues(new Uint8Array(count))
+    ?? Uint8Array.from({ length: count }, () => Math.random() * 256);
+
+/** A random name that nobody guesses: over 120 bits. */
+export const randomName = () => [...bytes(24)].map((byte) => (byte % 36).toString(36)).join('');
 
 /** Where an id stands in the one order of the log; what has none is always new. */
 export const position = (id) => (id ? Number(id.slice(id.lastIndexOf('-') + 1)) : Infinity);
