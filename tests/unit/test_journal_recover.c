@@ -5,6 +5,7 @@
 #include "journal_fixture.h"
 #include "journal_recover.h"
 #include "tests/sim/dice.h"
+#include "wire/accounts.h"
 #include "wire/refusal.h"
 
 #include <dirent.h>
@@ -334,6 +335,34 @@ static void what_is_whole_is_recovered_whole(void **state)
 }
 
 /* The old file is kept to the byte, and its log with it. */
+/* A journal with two rows about users, of which one cannot be. */
+static void rows_about_users_are_recovered(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    struct db db;
+    struct accounts rows;
+    empty_folder(f);
+    assert_true(fixture_open(f));
+    fixture_put(f, "news", "x");
+    fixture_close(f);
+    assert_true(db_open(&db, f->path, DB_WRITES, &f->why));
+    assert_true(db_exec(&db, "INSERT INTO account (kind, user, name, value, time) VALUES"
+                             " ('before', 'ann', '', 9, 1), ('odd', 'ann', '', 9, 1)"));
+    db_close(&db);
+    assert_false(fixture_open(f));
+    assert_int_equal(f->why.code, REFUSE_DAMAGED);
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_true(r.has_lost_accounts);
+    assert_true(fixture_open(f));
+    accounts_init(&rows);
+    accounts_take(&rows, str_make(f->state.accounts, f->state.accounts_len));
+    assert_int_equal(rows.rows.len, 1);
+    assert_false(accounts_admit(&rows, STR("ann"), STR(""), 8));
+    accounts_fini(&rows);
+    fixture_close(f);
+}
+
 static void the_damaged_file_is_kept(void **state)
 {
     struct fixture *f = *state;
@@ -401,6 +430,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ONE(what_is_whole_is_recovered_whole),
+        ONE(rows_about_users_are_recovered),
         ONE(the_damaged_file_is_kept),
         ONE(a_recovery_that_was_cut_off_is_finished),
         ONE(what_is_no_journal_is_left_as_it_is),
