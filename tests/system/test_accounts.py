@@ -1,12 +1,14 @@
 """What the hub keeps of users: grants, tokens of its own, revocations; in every worker at once."""
 import json
 import os
+import signal
 import sqlite3
 
 import pytest
 
 from belfry import command, until
 from sse import Stream
+from test_cli import Sub
 from test_identity import bearer
 
 
@@ -234,3 +236,14 @@ def test_a_user_has_so_many_tickets(site):
     refused = site.post("/ticket", {}, headers=alice)
     assert "32 of this user" in refused.problem(429, "limit")["detail"]
     ticket(site, bearer(site.world, "bob"))
+
+
+def test_whoever_follows_by_the_command_line_is_not_disturbed(hub):
+    tell(hub.world, "grant", "alice", "subscribe", "room:*")
+    sub = Sub(hub, "room:1")
+    tell(hub.world, "grant", "alice", "publish", "room:*")
+    tell(hub.world, "pub", "room:1", "hello")
+    assert "hello" in sub.wait_shown(1)[0]
+    sub.signal(signal.SIGINT)
+    assert sub.wait() == 0
+    assert "belfry: " not in sub.log()
