@@ -169,6 +169,7 @@ void history_page(struct visit *v)
         visit_refuse(v, &why);
         return;
     }
+    p->fetch.user = v->visitor.user;
     buf_init(&body, ANSWER_HEAD_MAX + p->fetch.channels.len);
     msg_fetch_pack(&body, &p->fetch);
     visit_ask(v, VERB_FETCH, &body, LINK_BRIEF, on_rows);

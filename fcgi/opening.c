@@ -213,11 +213,11 @@ void opening_stream(struct visit *v)
 }
 
 /* What a poll is answered that has to end before the hub has said where it begins. */
-static void put_excuse(struct buf *excuse, struct visit *v)
+static void put_excuse(struct buf *excuse, struct visit *v, int code, const char *detail)
 {
     struct buf body;
     struct fault why;
-    fail(&why, REFUSE_HUB_AWAY, "the hub did not open the poll");
+    fail(&why, code, "%s", detail);
     buf_init(&body, ANSWER_HEAD_MAX);
     buf_init(excuse, 2 * ANSWER_HEAD_MAX);
     struct answer a = answer_problem(&why, &body);
@@ -229,17 +229,21 @@ static void put_excuse(struct buf *excuse, struct visit *v)
 static void begin_poll(struct visit *v, struct opening *o)
 {
     struct worker *w = v->worker;
-    struct buf head, excuse;
+    struct buf head, excuse, refusal;
     Msec now = loop_now(w->loop);
     put_head(&head, v, poll_head);
-    put_excuse(&excuse, v);
+    put_excuse(&excuse, v, REFUSE_HUB_AWAY, "the hub did not open the poll");
+    put_excuse(&refusal, v, REFUSE_LIMIT,
+               "a limit of the hub: rate_connects, max_streams_user or max_clients");
     o->stream.poll = true;
     struct outlet *outlet = wait_new(w, v->outlet);
-    struct sink *sink = poll_new(outlet, buf_str(&head), buf_str(&excuse), o->stream.limit);
+    struct sink *sink =
+        poll_new(outlet, buf_str(&head), buf_str(&excuse), buf_str(&refusal), o->stream.limit);
     struct stream *s = stream_open(w->roster, &o->stream, sink, now);
     wait_until(outlet, s, now + o->wait * 1000);
     buf_fini(&head);
     buf_fini(&excuse);
+    buf_fini(&refusal);
     visit_leave(v);
 }
 

@@ -10,9 +10,9 @@ struct poll {
     struct sink sink;      /* first */
     struct outlet *outlet; /* NULL: answered, or the browser went */
     struct buf head;
-    struct buf excuse; /* instead of all of it, until it has begun */
-    struct buf events; /* rendered objects, a comma before each */
-    struct buf gap;    /* the object; empty: none */
+    struct buf excuse, refusal; /* one instead of all of it, until it has begun */
+    struct buf events;          /* rendered objects, a comma before each */
+    struct buf gap;             /* the object; empty: none */
     struct buf client;
     Cursor at;
     bool more;
@@ -32,6 +32,7 @@ static bool on_connected(struct sink *s, const struct connected *c)
     struct poll *p = poll_of(s);
     p->at = c->cursor;
     buf_fini(&p->excuse);
+    buf_fini(&p->refusal);
     buf_clear(&p->client);
     buf_put(&p->client, c->client);
     return true;
@@ -90,7 +91,7 @@ static void put_document(const struct poll *p, struct buf *b)
     buf_put(b, STR("]}"));
 }
 
-static void answer(struct poll *p)
+static void answer(struct poll *p, bool is_limited)
 {
     struct outlet *o = p->outlet;
     if (!o)
@@ -98,7 +99,7 @@ static void answer(struct poll *p)
     struct buf b;
     buf_init(&b, ANSWER_MAX);
     if (p->excuse.len)
-        buf_put(&b, buf_str(&p->excuse));
+        buf_put(&b, buf_str(is_limited ? &p->refusal : &p->excuse));
     else
         put_document(p, &b);
     struct chunk *c = chunk_take(&b);
@@ -116,7 +117,7 @@ static bool on_idle(struct sink *s, Cursor at, bool more)
     p->more = more;
     if (!p->events.len && !p->gap.len)
         return true;
-    answer(p);
+    answer(p, false);
     return false;
 }
 
@@ -124,6 +125,7 @@ static void poll_free(struct poll *p)
 {
     buf_fini(&p->head);
     buf_fini(&p->excuse);
+    buf_fini(&p->refusal);
     buf_fini(&p->events);
     buf_fini(&p->gap);
     buf_fini(&p->client);
@@ -132,8 +134,7 @@ static void poll_free(struct poll *p)
 
 static void on_bye(struct sink *s, enum bye reason)
 {
-    (void)reason;
-    answer(poll_of(s));
+    answer(poll_of(s), reason == BYE_LIMIT);
     poll_free(poll_of(s));
 }
 
@@ -186,13 +187,14 @@ static void draw(const void *owner, Msec now, struct portrait *portrait)
                                          .count = (uint32_t)p->count,
                                          .limit = (uint32_t)p->limit,
                                          .excuse = buf_str(&p->excuse),
+                                         .refusal = buf_str(&p->refusal),
                                      });
     stream_put_image(p->sink.stream, now, &portrait->stream);
 }
 
 static const struct outlet_owner_ops owner_ops = {on_writable, on_gone, draw};
 
-struct sink *poll_new(struct outlet *o, Str head, Str excuse, uint32_t limit)
+struct sink *poll_new(struct outlet *o, Str head, Str excuse, Str refusal, uint32_t limit)
 {
     struct poll *p = must_alloc(sizeof *p);
     p->sink.ops = &poll_ops;
@@ -202,17 +204,19 @@ struct sink *poll_new(struct outlet *o, Str head, Str excuse, uint32_t limit)
     o->owner = p;
     buf_init(&p->head, ANSWER_MAX);
     buf_init(&p->excuse, ANSWER_MAX);
+    buf_init(&p->refusal, ANSWER_MAX);
     buf_init(&p->events, ANSWER_MAX);
     buf_init(&p->gap, ANSWER_MAX);
     buf_init(&p->client, ANSWER_MAX);
     buf_put(&p->head, head);
     buf_put(&p->excuse, excuse);
+    buf_put(&p->refusal, refusal);
     return &p->sink;
 }
 
 struct sink *poll_restore(struct outlet *o, const struct image_poll *m)
 {
-    struct sink *s = poll_new(o, m->head, m->excuse, m->limit);
+    struct sink *s = poll_new(o, m->head, m->excuse, m->refusal, m->limit);
     struct poll *p = poll_of(s);
     buf_put(&p->events, m->events);
     buf_put(&p->gap, m->gap);

@@ -131,7 +131,7 @@ static enum bye why_refused(int code)
         return BYE_EXPIRED;
     if (code == REFUSE_FORBIDDEN || code == REFUSE_NOT_FOUND)
         return BYE_KICKED;
-    return BYE_LIMIT;
+    return code == REFUSE_LIMIT ? BYE_LIMIT : BYE_DRAIN;
 }
 
 /* The link is on all of them, and on those that the hub remembered. Where the roster is further

@@ -145,7 +145,8 @@ bool arrival_on_message(struct hub *h, struct peer *p, Str body)
     bool known = false;
     struct client *c = NULL;
     if (!why.code && account_is_good(h, m.user, &why) &&
-        names_are_valid(m.channels, "channel", &why))
+        names_are_valid(m.channels, "channel", &why) &&
+        hub_admits(h, RATE_CONNECTS, m.user, &why) && client_has_room(h, m.user, &why))
         c = client_need(h, m.client, m.user, m.named, &known, &why);
     if (!c) {
         refuse(h, p, m.ref, &why);
@@ -153,7 +154,7 @@ bool arrival_on_message(struct hub *h, struct peer *p, Str body)
     }
     struct opening *o = opening_new(p, &m, c, known);
     struct claim *claim = client_claim(h, c, p);
-    *(m.poll ? &claim->polls : &claim->streams) += 1;
+    client_count(h, claim, claim->streams + !m.poll, claim->polls + m.poll);
     if (!peer_subscribe_all(h, p, buf_str(&o->names), &why)) {
         client_close(h, c, p, m.poll);
         refuse(h, p, m.ref, &why);

@@ -220,7 +220,7 @@ bool change_on_message(struct hub *h, struct peer *p, Str body)
         return false;
     const struct client *client = client_find(h, m.client);
     struct fault why = {0};
-    if (!is_allowed(client, &m, &why)) {
+    if (!hub_admits(h, RATE_SUBSCRIBES, m.user, &why) || !is_allowed(client, &m, &why)) {
         refuse(h, p->link, m.ref, why.code, why.text);
         return true;
     }

@@ -8,6 +8,7 @@ void clients_init(struct clients *c)
 {
     map_init(&c->by_name);
     heap_init(&c->idle);
+    tally_init(&c->users);
 }
 
 static void drop_part(struct client *c, struct part *p)
@@ -36,6 +37,7 @@ void clients_fini(struct hub *h)
     for (size_t at = 0; (c = map_next(&h->clients.by_name, &at));)
         forget(h, c);
     heap_fini(&h->clients.idle);
+    tally_fini(&h->clients.users);
     map_fini(&h->clients.by_name);
 }
 
@@ -62,6 +64,7 @@ static struct client *make(struct hub *h, Str name, Str user, bool named, struct
     if (h->clients.by_name.len >= h->o->max_clients) {
         struct client *idle = oldest_idle(h);
         if (!idle) {
+            hub_count(h, COUNT_LIMITED_CLIENTS);
             fail(why, REFUSE_LIMIT, "max_clients is %llu", (unsigned long long)h->o->max_clients);
             return NULL;
         }
@@ -139,9 +142,28 @@ void client_idle(struct hub *h, struct client *c, Msec gone)
     heap_set(&h->clients.idle, &c->idle, gone);
 }
 
+void client_count(struct hub *h, struct claim *claim, uint32_t streams, uint32_t polls)
+{
+    Str user = str_of(claim->client->user);
+    tally_take(&h->clients.users, user, (uint64_t)claim->streams + claim->polls);
+    tally_add(&h->clients.users, user, (uint64_t)streams + polls);
+    claim->streams = streams;
+    claim->polls = polls;
+}
+
+bool client_has_room(struct hub *h, Str user, struct fault *why)
+{
+    uint64_t most = h->o->max_streams_user;
+    if (!most || tally_of(&h->clients.users, user) < most)
+        return true;
+    hub_count(h, COUNT_LIMITED_STREAMS);
+    return fail(why, REFUSE_LIMIT, "max_streams_user is %llu", (unsigned long long)most);
+}
+
 static void drop_claim(struct hub *h, struct claim *claim)
 {
     struct client *c = claim->client;
+    client_count(h, claim, 0, 0);
     list_remove(&claim->of_client);
     list_remove(&claim->of_peer);
     free(claim);
@@ -153,9 +175,8 @@ void client_close(struct hub *h, struct client *c, struct peer *p, bool poll)
     struct claim *claim = find_claim(c, p);
     if (!claim)
         return;
-    uint32_t *n = poll ? &claim->polls : &claim->streams;
-    if (*n > 0)
-        (*n)--;
+    client_count(h, claim, claim->streams - (!poll && claim->streams > 0),
+                 claim->polls - (poll && claim->polls > 0));
     if (poll) {
         c->has_polled = true;
         c->seen = h->fleeting.last;

@@ -8,6 +8,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/tally.h"
 #include "wire/message.h"
 #include "wire/names.h"
 
@@ -45,7 +46,8 @@ struct client {
 
 struct clients {
     struct map by_name;
-    struct heap idle; /* whoever has been gone for longest first */
+    struct heap idle;   /* whoever has been gone for longest first */
+    struct tally users; /* streams and polls of each */
 };
 
 void clients_init(struct clients *c);
@@ -59,6 +61,10 @@ struct client *client_find(const struct hub *h, Str name);
 MUST_USE struct client *client_need(struct hub *h, Str name, Str user, bool named, bool *known,
                                     struct fault *why);
 struct claim *client_claim(struct hub *h, struct client *c, struct peer *p);
+/* It has so many now. */
+void client_count(struct hub *h, struct claim *claim, uint32_t streams, uint32_t polls);
+/* Whether the user may have one more; false: LIMIT. */
+MUST_USE bool client_has_room(struct hub *h, Str user, struct fault *why);
 /* A stream or poll of it ended on this link. */
 void client_close(struct hub *h, struct client *c, struct peer *p, bool poll);
 /* A link went, and all its claims with it. */

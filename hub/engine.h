@@ -4,6 +4,7 @@
 #define BELFRY_ENGINE_H
 
 #include "asks.h"
+#include "base/limits.h"
 #include "change.h"
 #include "channel.h"
 #include "client.h"
@@ -43,6 +44,7 @@ struct hub {
     struct clients clients;
     struct accounts accounts;
     struct tickets tickets;
+    struct limits limits; /* of users */
     struct ring ring;
     struct fleeting fleeting;
     struct changes changes;
@@ -69,6 +71,9 @@ static inline void hub_count(struct hub *h, enum counter c)
 {
     h->counters[c]++;
 }
+
+/* Whether the user (empty: nobody's) may now; false: LIMIT. */
+MUST_USE bool hub_admits(struct hub *h, enum rate rate, Str user, struct fault *why);
 
 static inline Cursor hub_cursor(const struct hub *h, Position at)
 {

@@ -91,7 +91,8 @@ bool fetch_on_message(struct hub *h, struct peer *p, Str body)
         fail(&why, REFUSE_OVERLOAD, "slices under way: at most %d bytes", UNDER_WAY_MAX);
     else if (!m.channels.len)
         fail(&why, REFUSE_WRONG_FIELD, "channel: none is named");
-    if (why.code || !names_are_valid(m.channels, "channel", &why)) {
+    if (why.code || !names_are_valid(m.channels, "channel", &why) ||
+        !hub_admits(h, RATE_HISTORY, m.user, &why)) {
         refuse(h, p, m.ref, &why);
         return true;
     }

@@ -69,8 +69,7 @@ static void take_client(struct hub *h, struct peer *p, const struct msg_client *
     take_parts(h, c, m->parts, fork);
     if (m->streams || m->polls) {
         struct claim *claim = client_claim(h, c, p);
-        claim->streams = m->streams;
-        claim->polls = m->polls;
+        client_count(h, claim, m->streams, m->polls);
     } else if (!known || c->away == p->boot) {
         c->away = 0;
         client_idle(h, c, h->now.mono > m->gone ? h->now.mono - m->gone : 0);

@@ -27,6 +27,7 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     peers_init(&h->peers);
     clients_init(&h->clients);
     tickets_init(&h->tickets);
+    limits_init(&h->limits, o, 1);
     fleeting_init(&h->fleeting);
     changes_init(&h->changes);
     asks_init(&h->asks);
@@ -69,10 +70,25 @@ void hub_free(struct hub *h)
     topics_fini(&h->topics);
     channel_table_fini(&h->channels);
     fleeting_fini(&h->fleeting);
+    limits_fini(&h->limits);
     ring_fini(&h->ring);
     epochs_fini(&h->epochs);
     figures_fini(&h->retired);
     free(h);
+}
+
+bool hub_admits(struct hub *h, enum rate rate, Str user, struct fault *why)
+{
+    static const enum counter counters[RATE_COUNT] = {
+        [RATE_CONNECTS] = COUNT_LIMITED_CONNECTS,
+        [RATE_PUBLISHES] = COUNT_LIMITED_PUBLISHES,
+        [RATE_SUBSCRIBES] = COUNT_LIMITED_SUBSCRIBES,
+        [RATE_HISTORY] = COUNT_LIMITED_HISTORY,
+    };
+    if (limits_admit(&h->limits, rate, user, h->now.mono, why))
+        return true;
+    hub_count(h, counters[rate]);
+    return false;
 }
 
 /* No stop waits for what walks through the whole log. */

@@ -21,7 +21,8 @@ bool publish_on_message(struct hub *h, struct peer *peer, Str body)
     p->ref = m.ref;
     publish_begin(p, m.user, m.key, m.sends);
     if (!account_is_good(h, m.user, &why) || (m.user.len && !user_is_valid(m.user, "user", &why)) ||
-        (m.key.len && !key_is_valid(m.key, "idempotencyKey", &why)))
+        (m.key.len && !key_is_valid(m.key, "idempotencyKey", &why)) ||
+        !hub_admits(h, RATE_PUBLISHES, m.user, &why))
         publish_refuse(h, p, why.code, why.text);
     for (Str item; !p->why.code && list_next(&m.sends, &item);) {
         struct msg_send send;
@@ -32,6 +33,7 @@ bool publish_on_message(struct hub *h, struct peer *peer, Str body)
             publish_add_refused(p, &why);
         }
     }
+    limits_charge(&h->limits, RATE_PUBLISHES, m.user, p->a.send_count, h->now.mono);
     publish_submit(h, p);
     return true;
 }

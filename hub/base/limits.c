@@ -2,7 +2,6 @@
 
 #include "wire/refusal.h"
 
-#include <assert.h>
 #include <inttypes.h>
 
 enum { KEY_MAX = 128 };
@@ -35,13 +34,13 @@ static struct bucket_rate rate_of(const struct limits *l, enum rate rate)
                                 l->options->rate_burst};
 }
 
-/* One table for all of them. */
+/* One table for all of them. What is longer than any name is not looked at to its end. */
 static Str key_of(char room[KEY_MAX], enum rate rate, Str key)
 {
-    assert(key.len < KEY_MAX);
+    size_t len = key.len < KEY_MAX ? key.len : KEY_MAX - 1;
     room[0] = (char)rate;
-    memcpy(room + 1, key.p, key.len);
-    return str_make(room, key.len + 1);
+    memcpy(room + 1, key.p, len);
+    return str_make(room, len + 1);
 }
 
 bool limits_admit(struct limits *l, enum rate rate, Str key, Msec now, struct fault *why)

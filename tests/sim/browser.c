@@ -182,8 +182,9 @@ static void open_stream(struct browser *p, struct workside *k)
     set_start(p, &q, text);
     struct hold *h = hold_of(p);
     *h = (struct hold){.outlet.ops = &ops, .page = p};
-    struct sink *sink = p->is_poll ? poll_new(&h->outlet, STR_NONE, STR("503"), p->limit)
-                                   : sse_new(&h->outlet, STR("\n"), p->has_envelope);
+    struct sink *sink = p->is_poll
+                            ? poll_new(&h->outlet, STR_NONE, STR("503"), STR("503"), p->limit)
+                            : sse_new(&h->outlet, STR("\n"), p->has_envelope);
     h->stream = stream_open(k->roster, &q, sink, w->mono);
     p->answer_at = w->mono + dice_roll(&p->dice, WAIT_MOST);
     buf_fini(&names);

@@ -79,6 +79,8 @@ static void set_sizes(struct world *w)
     h->idempotency_keys = s->keys;
     h->idempotency_age = s->key_age;
     h->client_keep = k->client_keep = s->client_keep;
+    h->rate_connects = h->rate_publishes = h->rate_subscribes = 0; /* its time is short */
+    h->max_streams_user = 0;
     k->ring_events = s->worker_ring;
     k->max_replay = s->max_replay;
     k->linger = s->linger;

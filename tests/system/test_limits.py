@@ -1,7 +1,9 @@
 """How much one address, one user may have and ask for, and that nobody else pays for it."""
+import os
+
 import pytest
 
-from belfry import until
+from belfry import command, until
 from sse import Stream
 
 MANY = 100
@@ -100,11 +102,11 @@ def test_who_takes_over_counts_on(site, worker):
     until(lambda: poll(site).status == 200)
 
 
-@pytest.mark.options(rate_burst="300s", **dict.fromkeys(RATES, 1))
+@pytest.mark.options(rate_burst="60s", **dict.fromkeys(RATES, 1))
 def test_an_address_may_ask_so_often(site):
-    """Three hundred at once, that is, and then one a second."""
+    """Sixty at once, that is, and then one a second."""
     flood, other = forwarded("192.0.2.1"), forwarded("192.0.2.2")
-    sent = [{"channel": "a", "data": i} for i in range(400)]
+    sent = [{"channel": "a", "data": i} for i in range(100)]
     assert site.post("/send", sent, headers=flood).status == 200
     assert refusal(send(site, flood)) == "rate_publishes is 1 a second"
     for name, ask in RATES.items():
@@ -117,6 +119,45 @@ def test_an_address_may_ask_so_often(site):
     with Stream(site, channel="a", headers=flood) as late:
         assert late.next().event == "bye" and late.retry >= 10000
     assert site.get("/health", headers=flood).status == 200
+
+
+@pytest.fixture
+def users(world):
+    """Headers by which a user is known."""
+    keys = os.path.join(world.dir, "keys")
+    assert command(world, "keygen", "--jwt", keys).returncode == 0
+    world.set(token_keys=keys)
+    return lambda name: {"Authorization": "Bearer " + command(world, "token", name).stdout.strip()}
+
+
+@pytest.mark.options(workers=2, max_streams_user=3)
+def test_a_user_has_so_many_streams_over_all_workers(users, site):
+    alice, bob = users("alice"), users("bob")
+    streams = [Stream(site, channel="a", headers=alice) for _ in range(3)]
+    for stream in streams:
+        stream.connected()
+    with Stream(site, channel="a", headers=alice) as late:
+        assert late.next().event == "bye" and late.retry >= 10000
+    assert "max_streams_user" in refusal(poll(site, alice))
+    assert poll(site, bob).status == 200 and poll(site).status == 200
+    streams.pop().close()
+    until(lambda: poll(site, alice).status == 200)
+    assert figure(site, "belfry_hub_streams_limited_total") >= 2
+    for stream in streams:
+        stream.close()
+
+
+@pytest.mark.options(workers=2, rate_burst="60s", **dict.fromkeys(RATES, 1))
+def test_a_user_may_ask_so_often_from_anywhere(users, site):
+    alice, bob = users("alice"), users("bob")
+    for name, ask in RATES.items():
+        def limited(ask=ask):
+            answer = ask(site, alice)
+            return answer if answer.status == 429 else None
+        assert name in refusal(until(limited, 60))
+        assert ask(site, bob).status in (200, 404)
+        counter = "belfry_hub_%s_limited_total" % name.partition("_")[2]
+        assert figure(site, counter) > 0
 
 
 @pytest.mark.options(trusted_proxies="")

@@ -241,8 +241,8 @@ struct browser *browser_poll(struct desk *d, struct stream_request q)
 {
     struct browser *b = browser_new(d);
     q.poll = true;
-    b->stream =
-        stream_open(d->roster, &q, poll_new(&b->outlet, STR_NONE, STR("503"), q.limit), d->now);
+    b->stream = stream_open(
+        d->roster, &q, poll_new(&b->outlet, STR_NONE, STR("503"), STR("429"), q.limit), d->now);
     return b;
 }
 

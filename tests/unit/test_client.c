@@ -263,6 +263,75 @@ static void there_are_so_many_clients(void **state)
     assert_int_equal(b->hub->clients.by_name.len, 0); /* none was named */
 }
 
+static void open_nameless(struct bench *b, const char *peer, const char *client, const char *user)
+{
+    open_with(b, peer, (struct msg_open){.client = str_of(client), .user = str_of(user)}, "");
+}
+
+static void a_user_has_so_many_streams_on_all_links(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--max_streams_user=2", NULL);
+    hello(b, "w1", 0, "");
+    hello(b, "w2", 0, "");
+    open_named(b, "w1", "ann", false, "");
+    open_named(b, "w2", "ann", true, "");
+    open_nameless(b, "w2", "client-number-0003", "ann");
+    open_nameless(b, "w2", "client-number-0004", "bob");
+    open_nameless(b, "w2", "client-number-0005", "");
+    expect(b, "w2",
+           "WELCOME from=0 | OPENED join=0 from=0 known= | OPENED limit | OPENED join=0 from=0 | "
+           "OPENED join=0 from=0");
+    close_one(b, "w2", true);
+    close_one(b, "w2", true); /* once too often */
+    open_nameless(b, "w2", "client-number-0003", "ann");
+    open_nameless(b, "w2", "client-number-0006", "ann");
+    expect(b, "w2", "OPENED join=0 from=0 | OPENED limit");
+    hub_on_gone(b->hub, STR("w1"));
+    settle(b);
+    open_nameless(b, "w2", "client-number-0006", "ann");
+    expect(b, "w2", "OPENED join=0 from=0");
+    assert_int_equal(b->hub->counters[COUNT_LIMITED_STREAMS], 2);
+    hub_on_gone(b->hub, STR("w2"));
+    settle(b);
+    assert_int_equal(b->hub->clients.users.by_key.len, 0);
+}
+
+static void publish_as(struct bench *b, const char *user, size_t n)
+{
+    const struct msg_send sends[] = {{.channels = names(b, "a"), .data = STR("x")},
+                                     {.channels = names(b, "a"), .data = STR("y")},
+                                     {.channels = names(b, "a"), .data = STR("z")}};
+    publish_sends(b, "w1", user, "", sends, n);
+    settle(b);
+}
+
+static void a_user_asks_so_often(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--rate_publishes=1", "--rate_connects=1", "--rate_burst=2s", NULL);
+    hello(b, "w1", 0, "");
+    publish_as(b, "ann", 1);
+    publish_as(b, "ann", 3); /* let in, and made up for */
+    publish_as(b, "ann", 1);
+    publish_as(b, "bob", 1);
+    publish_as(b, "", 1);
+    expect(b, "w1",
+           "WELCOME from=0 | PUBLISHED 1+1 | PUBLISHED 2+1 3+1 4+1 | PUBLISHED limit | "
+           "PUBLISHED 5+1 | PUBLISHED 6+1");
+    elapse(b, 1000);
+    publish_as(b, "ann", 1);
+    expect(b, "w1", "PUBLISHED limit");
+    elapse(b, 1001);
+    publish_as(b, "ann", 1);
+    expect(b, "w1", "PUBLISHED 7+1");
+    for (int i = 0; i < 3; i++)
+        open_nameless(b, "w1", "client-number-0003", "ann");
+    expect(b, "w1", "OPENED join=7 from=7 | OPENED join=7 from=7 known= | OPENED limit");
+    assert_int_equal(b->hub->counters[COUNT_LIMITED_PUBLISHES], 2);
+    assert_int_equal(b->hub->counters[COUNT_LIMITED_CONNECTS], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +346,8 @@ int main(void)
         BENCH(a_poll_gets_the_ephemeral_events_since_the_last),
         BENCH(a_hub_that_starts_learns_the_clients_from_the_workers),
         BENCH(there_are_so_many_clients),
+        BENCH(a_user_has_so_many_streams_on_all_links),
+        BENCH(a_user_asks_so_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,6 +122,8 @@ static void a_limit_is_named(void **state)
     assert_true(limits_admit(&l, RATE_HISTORY, STR("a"), 9, &why));
     assert_true(limits_admit(&l, RATE_CONNECTS, STR("a"), 9, &why));
     assert_true(limits_admit(&l, RATE_PUBLISHES, STR_NONE, 9, &why));
+    char longer[1000] = {'x'};
+    assert_true(limits_admit(&l, RATE_HISTORY, str_make(longer, sizeof longer), 9, &why));
     limits_charge(&l, RATE_PUBLISHES, STR("b"), 100, 9);
     assert_false(limits_admit(&l, RATE_PUBLISHES, STR("b"), 40000, &why));
     assert_true(limits_admit(&l, RATE_PUBLISHES, STR("b"), 49000, &why));

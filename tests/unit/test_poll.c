@@ -90,6 +90,15 @@ static void one_that_is_not_opened_is_told_to_come_back(void **state)
     assert_string_equal(browser_got(b), "503");
 }
 
+static void one_beyond_a_limit_is_told_so(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 77, 10);
+    HUB_SAYS(d, OPENED, opened, .ref = next_open(d).ref, .code = REFUSE_LIMIT);
+    turn(d);
+    assert_string_equal(browser_got(b), "429");
+}
+
 static void one_that_is_told_to_go_says_where_it_is(void **state)
 {
     struct desk *d = *state;
@@ -282,6 +291,7 @@ int main(void)
         T(a_time_out_has_a_fresh_cursor),
         T(without_a_hub_it_is_told_to_come_back),
         T(one_that_is_not_opened_is_told_to_come_back),
+        T(one_beyond_a_limit_is_told_so),
         T(one_that_is_told_to_go_says_where_it_is),
         T(a_second_gap_takes_the_first_one_in),
         T(a_limit_leaves_more),
