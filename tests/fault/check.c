@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#define JUST_NOW UINT64_C(2000000000) /* ns */
+
 static const char *const rules[RULES] = {
     [RULE_LOST] = "lost",
     [RULE_SILENT_GAP] = "silent_gap",
@@ -113,6 +115,20 @@ Position check_pruned_under(const struct check *c, Str name)
     return upto;
 }
 
+Position check_pruned_before(const struct check *c, Str name, uint64_t ns)
+{
+    Position upto = 0;
+    uint64_t since = 0; /* the last time that the log became another one */
+    for (size_t i = 0; i < c->fork_count; i++)
+        if (c->forks[i].ns <= ns && c->forks[i].ns > since)
+            since = c->forks[i].ns;
+    for (size_t i = c->step_count; i-- > 0 && c->steps[i].ns >= since;)
+        if (c->steps[i].ns + JUST_NOW <= ns && c->steps[i].upto > upto &&
+            check_takes_in(c, name, c->steps[i].channel))
+            upto = c->steps[i].upto;
+    return upto;
+}
+
 bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t invoked,
                uint64_t received)
 {
@@ -149,6 +165,8 @@ static void end_grant(struct check *c, const struct row *row)
 
 static void note_prune(struct check *c, const struct row *row)
 {
+    MAKE_ROOM(c->steps, c->step_count, c->steps_cap);
+    c->steps[c->step_count++] = (struct prune_fact){row->a, row->at, row->ns};
     for (size_t i = 0; i < c->prune_count; i++)
         if (c->prunes[i].channel == row->a) {
             if (c->prunes[i].upto < row->at)
@@ -156,7 +174,7 @@ static void note_prune(struct check *c, const struct row *row)
             return;
         }
     MAKE_ROOM(c->prunes, c->prune_count, c->prunes_cap);
-    c->prunes[c->prune_count++] = (struct prune_fact){row->a, row->at};
+    c->prunes[c->prune_count++] = (struct prune_fact){row->a, row->at, row->ns};
 }
 
 static void note_world(struct check *c, size_t i)
@@ -261,6 +279,7 @@ static void check_fini(struct check *c)
     free(c->births);
     free(c->forks);
     free(c->prunes);
+    free(c->steps);
     free(c->grants);
     free(c->events);
     free(c->log);

@@ -29,7 +29,8 @@ enum rule {
     RULE_REFUSED,       /* delivered, though every attempt was refused */
     RULE_INVENTED,      /* delivered, though nobody published it */
     RULE_LEAK,          /* on a channel that was not subscribed, not granted, or excluded */
-    RULE_RESUMED,       /* `resumed` where nothing was presented, or a gap was told before */
+    RULE_RESUMED,       /* `resumed` where nothing was presented, a gap was told before, or one was
+                         * due: pruned long before, of a channel that the request names */
     RULE_PRESENCE,      /* who the hub says is there, against who is */
     RULE_STREAM_CLOSED, /* ended by the other side where no end is allowed */
     RULE_MALFORMED,     /* the history itself makes no sense */

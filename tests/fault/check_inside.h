@@ -32,6 +32,7 @@ struct fork_fact {
 struct prune_fact {
     uint32_t channel; /* word; may be a pattern */
     Position upto;
+    uint64_t ns;
 };
 
 /* A user's right to read a channel: from ns to ns. */
@@ -55,8 +56,10 @@ struct check {
     size_t *births;     /* of each epoch: the fact that first had it; NO_FACT */
     struct fork_fact *forks;
     size_t fork_count, forks_cap;
-    struct prune_fact *prunes;
+    struct prune_fact *prunes; /* of each channel the farthest */
     size_t prune_count, prunes_cap;
+    struct prune_fact *steps; /* all, in the order of time */
+    size_t step_count, steps_cap;
     struct grant_fact *grants;
     size_t grant_count, grants_cap;
     struct known *events;
@@ -91,6 +94,8 @@ bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t 
 bool check_is_revoked(const struct check *c, uint32_t user, uint32_t channel);
 /* The highest that was pruned of anything under this name. */
 Position check_pruned_under(const struct check *c, Str name);
+/* The same of the log that is there then, and so long before that it was known everywhere. */
+Position check_pruned_before(const struct check *c, Str name, uint64_t ns);
 
 void check_log(struct check *c);     /* check_log.c */
 void check_readers(struct check *c); /* check_reader.c */

@@ -263,6 +263,18 @@ static void new_span(struct reader *d, Position from, uint16_t epoch)
     }
 }
 
+/* It was told that nothing is missing after its cursor. What was pruned just before, the hub may
+ * not have known yet: a gap on the stream tells of that. */
+static void check_resumed(struct reader *d, size_t fact)
+{
+    const struct row *begin = &d->c->h->rows[d->fact];
+    for (size_t i = 0; i < d->want_count; i++)
+        if (check_pruned_before(d->c, d->wants[i].name, begin->ns) > begin->at)
+            check_broken(d->c, RULE_RESUMED, fact, d->fact,
+                         "resumed, but what comes after its cursor was pruned of %.*s",
+                         FMT(d->wants[i].name));
+}
+
 static void on_open(struct reader *d, size_t fact)
 {
     const struct row *row = &d->c->h->rows[fact];
@@ -283,6 +295,8 @@ static void on_open(struct reader *d, size_t fact)
         check_broken(d->c, RULE_RESUMED, fact, d->fact, "resumed, but nothing was presented");
     else if (d->has_gap)
         check_broken(d->c, RULE_RESUMED, fact, d->fact, "resumed, but a gap was told before");
+    else
+        check_resumed(d, fact);
 }
 
 /* Gaps */
