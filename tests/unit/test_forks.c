@@ -64,11 +64,42 @@ static void a_client_whose_worker_is_away_is_not_changed(void **state)
     expect(b, "w2", "CHANGED hub_away at=0 ");
 }
 
+/* The worker had it from 9 on, of a log that has come to 2 only. */
+static void what_a_client_has_begins_at_the_fork_at_most(void **state)
+{
+    struct bench *b = *state;
+    struct buf part, parts, client, clients;
+    publish_two(b);
+    buf_init(&part, 1000);
+    buf_init(&parts, 1000);
+    buf_init(&client, 1000);
+    buf_init(&clients, 1000);
+    msg_part_pack(&part, &(struct msg_part){STR("c"), 9, 1});
+    list_put(&parts, buf_str(&part));
+    msg_client_pack(&client, &(struct msg_client){.client = STR("client-of-a-worker"),
+                                                  .named = 1,
+                                                  .parts = buf_str(&parts)});
+    list_put(&clients, buf_str(&client));
+    hello_with(b, (Cursor){cursor_at(b, 2).epoch, 9}, STR_NONE, buf_str(&clients));
+    expect(b, "w1", "WELCOME from=2 reset");
+    buf_clear(&parts);
+    client_put_parts(client_find(b->hub, STR("client-of-a-worker")), &parts);
+    Str list = buf_str(&parts), item;
+    struct msg_part m;
+    assert_true(list_next(&list, &item) && msg_part_unpack(item, &m));
+    assert_int_equal(m.from, 2);
+    buf_fini(&part);
+    buf_fini(&parts);
+    buf_fini(&client);
+    buf_fini(&clients);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BENCH(a_log_that_was_put_back_is_found_at_its_fork),
         BENCH(a_client_whose_worker_is_away_is_not_changed),
+        BENCH(what_a_client_has_begins_at_the_fork_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

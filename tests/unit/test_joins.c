@@ -188,6 +188,71 @@ static void hello_says_where_older_epochs_ended(void **state)
     assert_true(list_has(m.past, cursor_print(at(100), text)));
 }
 
+/* The hub hears of it with HELLO; a position above the fork would leave out what follows there. */
+static void what_is_remembered_begins_at_the_fork(void **state)
+{
+    struct desk *d = *state;
+    struct msg_client client;
+    struct msg_part part;
+    struct browser *b = open_named(d, "room:1", 100);
+    add(d, "room:2", CURSOR_NONE, 100);
+    stream_close(b->stream);
+    turn(d);
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    hub_welcomes(d, at(50), GAP_RESET);
+    while (worker_said(d, VERB_HELLO))
+        ;
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    Str clients = next_hello(d).clients, item;
+    assert_true(list_next(&clients, &item) && msg_client_unpack(item, &client));
+    assert_true(list_next(&client.parts, &item) && msg_part_unpack(item, &part));
+    assert_true(str_eq(part.channel, STR("room:2")));
+    assert_int_equal(part.from, 50);
+}
+
+static void the_gap_of_an_addition_names_what_lost_something(void **state)
+{
+    struct desk *d = *state;
+    struct buf both, missing, body;
+    struct browser *b = open_named(d, "room:1", 100);
+    buf_init(&both, 1000);
+    buf_init(&missing, 1000);
+    buf_init(&body, 10000);
+    list_put(&both, STR("room:2"));
+    list_put(&both, STR("room:3"));
+    list_put(&missing, STR("room:3"));
+    struct msg_add m = {.ref = 1,
+                        .client = STR("client-of-a-stream"),
+                        .add = buf_str(&both),
+                        .start = START_CURSOR,
+                        .from = at(90),
+                        .join = at(100),
+                        .reason = GAP_PRUNED,
+                        .oldest = at(95),
+                        .missing = buf_str(&missing)};
+    msg_add_pack(&body, &m);
+    hub_says(d, VERB_ADD, &body);
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "\"channels\":[\"room:3\"]"));
+    buf_fini(&both);
+    buf_fini(&missing);
+    buf_fini(&body);
+}
+
+static void a_stream_without_channels_lives(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("");
+    struct browser *b = browser_open(d, &q);
+    hub_opens(d, 100, 100);
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "\"channels\":[]"));
+    pass(d, 60000);
+    assert_false(b->is_finished);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
 
 int main(void)
@@ -201,6 +266,9 @@ int main(void)
         T(what_lies_between_a_join_and_the_link_comes_from_the_log),
         T(a_gap_that_meets_a_stream_which_is_behind_is_told),
         T(hello_says_where_older_epochs_ended),
+        T(what_is_remembered_begins_at_the_fork),
+        T(the_gap_of_an_addition_names_what_lost_something),
+        T(a_stream_without_channels_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,6 +254,26 @@ static void one_that_goes_leaves_nothing(void **state)
     assert_int_equal(roster_streams(d->roster), 0);
 }
 
+/* The hub keeps them for who comes back, and says to each of them whom they leave out. */
+static void what_excludes_a_client_stays_so_between_its_polls(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 100, 10);
+    struct event e = {.channel = STR("room:1"),
+                      .flags = EVENT_EPHEMERAL,
+                      .data = STR("typing"),
+                      .to = STR("client-of-the-poll"),
+                      .exclude = STR("client-of-the-poll")};
+    hub_opens(d, 100, 100);
+    hub_event(d, &e);
+    turn(d);
+    assert_string_equal(browser_got(b), "");
+    e.exclude = STR_NONE;
+    hub_event(d, &e);
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "typing"));
+}
+
 /* Of what it had gathered nothing has left yet: neither that nor where it had come to is undone. */
 static void a_poll_that_meets_a_fork_begins_again(void **state)
 {
@@ -301,6 +321,7 @@ int main(void)
         T(a_gap_alone_is_an_answer),
         T(what_passed_between_two_polls_is_answered),
         T(one_that_goes_leaves_nothing),
+        T(what_excludes_a_client_stays_so_between_its_polls),
         T(a_poll_that_meets_a_fork_begins_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
