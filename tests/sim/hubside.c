@@ -56,7 +56,8 @@ static void move_pages(struct world *w, Cursor fork)
                 w->pages[i].from[k] = fork;
 }
 
-/* Another log than the one that was there: what was seen above its head is undone. */
+/* Another log than the one that was there: what was seen above its head is undone. Of the same one
+ * nothing may ever be undone. */
 static void note_fork(struct world *w)
 {
     struct hubside *h = &w->hub;
@@ -65,14 +66,17 @@ static void note_fork(struct world *w)
     while (i > 1 && s->epochs[i - 1].first > s->head)
         i--;
     Cursor head = {s->epochs[i - 1].name, s->head};
-    if (h->head.at > head.at || (h->head.epoch && h->head.epoch != head.epoch)) {
+    if (h->is_replaced &&
+        (h->head.at > head.at || (h->head.epoch && h->head.epoch != head.epoch))) {
         const struct epoch *now = &s->epochs[s->epoch_count - 1];
         Position first = now->first ? now->first : 1;
         world_note(w,
                    (struct fact){.actor = STR("hub"), .what = FACT_FORK, .id = {now->name, first}});
         move_pages(w, head);
     }
-    h->head = head;
+    if (h->is_replaced || h->head.at <= head.at)
+        h->head = head;
+    h->is_replaced = false;
 }
 
 void hubside_start(struct world *w)
@@ -149,6 +153,7 @@ void hubside_put_back(struct world *w, bool is_lost)
     if (!is_lost && !h->copy)
         return;
     hubside_kill(w, 200);
+    h->is_replaced = true;
     memory_log_free(h->log);
     if (is_lost) { /* what was copied of the one before is of no log that is remembered */
         memory_log_free(h->copy);

@@ -31,6 +31,7 @@ struct hubside {
     struct journal_state state;
     bool is_muted; /* it died: what it still says reaches nobody */
     bool is_stopping, copy_is_backup;
+    bool is_replaced; /* the log that it finds is another one than it had */
     Msec up_at, awake_at, ticked;
     Msec full_until, slow_until, slow_reads_until;
     enum memory_fate next_fate;
