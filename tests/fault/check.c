@@ -115,12 +115,12 @@ Position check_pruned_under(const struct check *c, Str name)
     return upto;
 }
 
-Position check_pruned_before(const struct check *c, Str name, uint64_t ns)
+Position check_pruned_before(const struct check *c, Str name, uint64_t ns, uint64_t now)
 {
     Position upto = 0;
     uint64_t since = 0; /* the last time that the log became another one */
     for (size_t i = 0; i < c->fork_count; i++)
-        if (c->forks[i].ns <= ns && c->forks[i].ns > since)
+        if (c->forks[i].ns <= now && c->forks[i].ns > since)
             since = c->forks[i].ns;
     for (size_t i = c->step_count; i-- > 0 && c->steps[i].ns >= since;)
         if (c->steps[i].ns + JUST_NOW <= ns && c->steps[i].upto > upto &&

@@ -94,8 +94,9 @@ bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t 
 bool check_is_revoked(const struct check *c, uint32_t user, uint32_t channel);
 /* The highest that was pruned of anything under this name. */
 Position check_pruned_under(const struct check *c, Str name);
-/* The same of the log that is there then, and so long before that it was known everywhere. */
-Position check_pruned_before(const struct check *c, Str name, uint64_t ns);
+/* The same of the log that is there at `now`, and so long before `ns` that it was known everywhere.
+ */
+Position check_pruned_before(const struct check *c, Str name, uint64_t ns, uint64_t now);
 
 void check_log(struct check *c);     /* check_log.c */
 void check_readers(struct check *c); /* check_reader.c */

@@ -267,9 +267,9 @@ static void new_span(struct reader *d, Position from, uint16_t epoch)
  * not have known yet: a gap on the stream tells of that. */
 static void check_resumed(struct reader *d, size_t fact)
 {
-    const struct row *begin = &d->c->h->rows[d->fact];
+    const struct row *begin = &d->c->h->rows[d->fact], *open = &d->c->h->rows[fact];
     for (size_t i = 0; i < d->want_count; i++)
-        if (check_pruned_before(d->c, d->wants[i].name, begin->ns) > begin->at)
+        if (check_pruned_before(d->c, d->wants[i].name, begin->ns, open->ns) > begin->at)
             check_broken(d->c, RULE_RESUMED, fact, d->fact,
                          "resumed, but what comes after its cursor was pruned of %.*s",
                          FMT(d->wants[i].name));
