@@ -1,12 +1,13 @@
 #include "cable.h"
 
+#include "base/log.h"
+#include "wire/place.h"
 #include "wire/refusal.h"
-#include "wire/socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MESSAGES = 256, NAME = 16, ENDPOINT = 4096 };
+enum { MESSAGES = 256, NAME = 16 };
 #define SILENCE ((Msec)3000)
 
 struct cable {
@@ -15,7 +16,8 @@ struct cable {
     struct socket *socket;
     struct watch *messages, *changes;
     Msec linked; /* the link was up, or the connection made */
-    char endpoint[ENDPOINT];
+    int refusal; /* that was said last; 0: none since the connection */
+    char endpoint[PLACE_ENDPOINT];
 };
 
 static bool send_message(void *ctx, struct header header, struct buf *body)
@@ -48,12 +50,10 @@ static bool connect_socket(struct cable *c, struct fault *why)
     struct worker *w = c->worker;
     const struct socket_limits limits = {
         .high_water = 0, .max_message = 4 * (int64_t)w->options->max_body, .linger_ms = 500};
-    int n = snprintf(c->endpoint, sizeof c->endpoint, "ipc://%s/hub.ipc", w->options->run);
-    if (n < 0 || (size_t)n >= sizeof c->endpoint)
-        return fail(why, REFUSE_CONFIG, "run: the path is too long");
     c->context = socket_context_new();
     c->socket = socket_open(c->context, SOCKET_DEALER, limits, why);
-    if (!c->socket || !socket_watch(c->socket, why) || !socket_connect(c->socket, c->endpoint, why))
+    if (!c->socket || !socket_watch(c->socket, why) ||
+        !place_connect(c->socket, PLACE_HUB, w->options, c->endpoint, why))
         return false;
     c->messages = watch_new(w->loop, socket_fd(c->socket), on_readable, c);
     c->changes = watch_new(w->loop, socket_watch_fd(c->socket), on_readable, c);
@@ -75,13 +75,27 @@ struct cable *cable_open(struct worker *w, struct fault *why)
     return NULL;
 }
 
+/* It is tried again and again: each reason is said once. */
+static void say_refused(struct cable *c)
+{
+    struct fault why;
+    if (socket_is_agreed(c->socket, &why) || why.code == c->refusal)
+        return;
+    c->refusal = why.code;
+    log_error("hub", kz("endpoint", c->endpoint), kz("reason", why.text));
+}
+
 static void take_changes(struct cable *c, Msec now)
 {
     for (;;) {
         switch (socket_next_change(c->socket)) {
         case SOCKET_NO_CHANGE:
             return;
+        case SOCKET_REFUSED:
+            say_refused(c);
+            break;
         case SOCKET_CONNECTED:
+            c->refusal = REFUSE_NOT;
             link_on_connected(c->worker->link, now);
             break;
         case SOCKET_DISCONNECTED:

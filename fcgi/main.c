@@ -10,6 +10,7 @@
 #include "supervise.h"
 #include "take.h"
 #include "tokens.h"
+#include "wire/place.h"
 #include "worker.h"
 
 #include <signal.h>
@@ -121,7 +122,7 @@ static int listen_and_serve(const struct options *o, const struct heritage *inhe
         listener_inherit(&l, inherited->listen, inherited->lock, STR_NONE);
         return serve(o, &l, inherited);
     }
-    if (!check_tokens(o, &why) || !listener_open(&l, o, &why))
+    if (!check_tokens(o, &why) || !place_check(o, &why) || !listener_open(&l, o, &why))
         return refuse(&why);
     if (o->workers == 1)
         return serve(o, &l, &own);

@@ -20,13 +20,6 @@ struct known {
     size_t size;
 };
 
-/* What tells one state of a file from another. */
-struct stamp {
-    ino_t ino;
-    off_t size;
-    struct timespec changed;
-};
-
 struct tokens {
     const struct options *options;
     struct token_wants wants;
@@ -53,17 +46,6 @@ static void forget_all(struct tokens *t)
 {
     while (!list_is_empty(&t->order))
         forget(t, CONTAINER_OF(t->order.next, struct known, node));
-}
-
-static struct stamp stamp_of(const struct stat *s)
-{
-    return (struct stamp){s->st_ino, s->st_size, s->st_mtim};
-}
-
-static bool is_same(struct stamp a, struct stamp b)
-{
-    return a.ino == b.ino && a.size == b.size && a.changed.tv_sec == b.changed.tv_sec &&
-           a.changed.tv_nsec == b.changed.tv_nsec;
 }
 
 static void warn_of_readers(const char *path, const struct keyring *keys, mode_t mode)
@@ -144,7 +126,7 @@ void tokens_tick(struct tokens *t, Msec now)
     if (!t->keys || now - t->looked < LOOK_MS)
         return;
     t->looked = now;
-    if (stat(t->options->token_keys, &s) == 0 && !is_same(stamp_of(&s), t->stamp))
+    if (stat(t->options->token_keys, &s) == 0 && !stamp_is_same(stamp_of(&s), t->stamp))
         read_again(t, stamp_of(&s));
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/notify.h"
+#include "gate.h"
 #include "wire/refusal.h"
 #include "wire/socket.h"
 
@@ -19,25 +20,24 @@ enum {
     BODIES = 4,       /* ZeroMQ's own limit, in max_body */
 };
 
-enum place { LINKS, PUBLISH, INTAKE, TAP, ADMIN, PLACES };
-
 static const struct {
-    const char *name, *file;
     enum socket_kind kind;
     int high_water, inwards;
 } places[PLACES] = {
-    [LINKS] = {"hub", "hub.ipc", SOCKET_ROUTER, 0, 0},
-    [PUBLISH] = {"publish", "publish.ipc", SOCKET_ROUTER, ANSWERS, WAITING},
-    [INTAKE] = {"intake", "intake.ipc", SOCKET_PULL, WAITING, 0},
-    [TAP] = {"tap", "tap.ipc", SOCKET_XPUB, WAITING, 0},
-    [ADMIN] = {"admin", "admin.ipc", SOCKET_ROUTER, WAITING, 0},
+    [PLACE_HUB] = {SOCKET_ROUTER, 0, 0},
+    [PLACE_PUBLISH] = {SOCKET_ROUTER, ANSWERS, WAITING},
+    [PLACE_INTAKE] = {SOCKET_PULL, WAITING, 0},
+    [PLACE_TAP] = {SOCKET_XPUB, WAITING, 0},
+    [PLACE_ADMIN] = {SOCKET_ROUTER, WAITING, 0},
 };
 
 struct door {
     const struct options *o;
     struct socket_context *context;
     struct socket *v[PLACES];
-    struct hub *hub; /* while the loop runs */
+    char endpoint[PLACES][PLACE_ENDPOINT];
+    struct gate *gate; /* NULL: nobody comes over tcp */
+    struct hub *hub;   /* while the loop runs */
     Now now;
     Msec ticked, answered, petted;
     bool ready[PLACES]; /* asking ZeroMQ for what is not there is a system call each time */
@@ -51,10 +51,10 @@ Now door_now(void)
 static bool send_to_link(void *ctx, Str peer, Str header, struct frame *body)
 {
     struct door *d = ctx;
-    if (!d->v[LINKS])
+    if (!d->v[PLACE_HUB])
         return false;
     struct frame *parts[] = {frame_copy(peer), frame_copy(header), body};
-    enum socket_sent sent = socket_send(d->v[LINKS], parts, COUNT_OF(parts));
+    enum socket_sent sent = socket_send(d->v[PLACE_HUB], parts, COUNT_OF(parts));
     frame_unref(parts[0]);
     frame_unref(parts[1]);
     return sent != SOCKET_GONE;
@@ -63,7 +63,7 @@ static bool send_to_link(void *ctx, Str peer, Str header, struct frame *body)
 static void send_answer(void *ctx, enum tool tool, Str peer, const Str *said, size_t n)
 {
     struct door *d = ctx;
-    struct socket *s = d->v[tool == TOOL_ADMIN ? ADMIN : PUBLISH];
+    struct socket *s = d->v[tool == TOOL_ADMIN ? PLACE_ADMIN : PLACE_PUBLISH];
     Str parts[SOCKET_PARTS] = {peer};
     for (size_t i = 0; i < n && i + 1 < SOCKET_PARTS; i++)
         parts[i + 1] = said[i];
@@ -76,8 +76,8 @@ static void send_tap(void *ctx, const struct event *e)
     struct door *d = ctx;
     char id[CURSOR_TEXT];
     Str parts[] = {e->channel, cursor_print(e->id, id), e->name, e->data};
-    if (d->v[TAP])
-        (void)socket_send_strs(d->v[TAP], parts, COUNT_OF(parts));
+    if (d->v[PLACE_TAP])
+        (void)socket_send_strs(d->v[PLACE_TAP], parts, COUNT_OF(parts));
 }
 
 struct door *door_new(const struct options *o)
@@ -107,15 +107,13 @@ static bool find_group(const char *name, int *group, struct fault *why)
 
 static bool open_place(struct door *d, enum place i, int group, struct fault *why)
 {
-    char endpoint[512];
     struct socket_limits limits = {.high_water = places[i].high_water,
                                    .inwards = places[i].inwards,
                                    .max_message = (int64_t)(d->o->max_body * BODIES)};
-    if ((size_t)snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", d->o->run, places[i].file) >=
-        sizeof endpoint)
-        return fail(why, REFUSE_CONFIG, "run: too long");
+    if (!place_ipc(i, d->o, d->endpoint[i], why))
+        return false;
     d->v[i] = socket_open(d->context, places[i].kind, limits, why);
-    return d->v[i] && socket_bind(d->v[i], endpoint, group, why);
+    return d->v[i] && socket_bind(d->v[i], d->endpoint[i], group, why);
 }
 
 bool door_open(struct door *d, struct fault *why)
@@ -123,18 +121,21 @@ bool door_open(struct door *d, struct fault *why)
     int group;
     if (!find_group(d->o->group, &group, why))
         return false;
-    for (enum place i = LINKS; i < PLACES; i++)
+    for (enum place i = PLACE_HUB; i < PLACES; i++)
         if (!open_place(d, i, group, why))
             return false;
-    return true;
+    if (d->o->listen[0])
+        d->gate = gate_open(d->o, d->context, d->v, why);
+    return d->gate || !d->o->listen[0];
 }
 
 void door_close(struct door *d)
 {
     if (!d)
         return;
-    for (enum place i = LINKS; i < PLACES; i++)
+    for (enum place i = PLACE_HUB; i < PLACES; i++)
         socket_close(d->v[i]);
+    gate_close(d->gate);
     socket_context_free(d->context);
     free(d);
 }
@@ -142,18 +143,20 @@ void door_close(struct door *d)
 void door_announce(const struct door *d)
 {
     fputs("ready", stderr);
-    for (enum place i = LINKS; i < PLACES; i++)
-        fprintf(stderr, " %s=ipc://%s/%s", places[i].name, d->o->run, places[i].file);
+    for (enum place i = PLACE_HUB; i < PLACES; i++)
+        fprintf(stderr, " %s=%s", place_name(i), d->endpoint[i]);
+    if (d->gate)
+        fprintf(stderr, " listen=%s", gate_endpoint(d->gate, PLACE_HUB));
     fputc('\n', stderr);
 }
 
 static void hand_in(struct door *d, enum place i, const Str *v, size_t n)
 {
-    if (i == INTAKE)
+    if (i == PLACE_INTAKE)
         hub_on_intake(d->hub, v, n, d->now);
-    else if (i == LINKS)
+    else if (i == PLACE_HUB)
         hub_on_message(d->hub, v[0], n == 3 ? v[1] : STR_NONE, n == 3 ? v[2] : STR_NONE, d->now);
-    else if (i == PUBLISH)
+    else if (i == PLACE_PUBLISH)
         hub_on_publish(d->hub, v[0], v + 1, n - 1, d->now);
     else
         hub_on_admin(d->hub, v[0], v + 1, n - 1, d->now);
@@ -164,7 +167,7 @@ static bool drain(struct door *d, enum place i)
 {
     struct parcel parcel;
     for (int k = 0; d->ready[i] && k < DRAIN; k++) {
-        if (((i == PUBLISH || i == INTAKE) && hub_is_full(d->hub)) ||
+        if (((i == PLACE_PUBLISH || i == PLACE_INTAKE) && hub_is_full(d->hub)) ||
             !socket_receive(d->v[i], &parcel))
             return false;
         Str v[SOCKET_PARTS] = {{NULL, 0}};
@@ -195,15 +198,19 @@ static bool turn(struct door *d, struct journal *j)
 {
     d->now = door_now();
     bool more = take_done(d, j);
-    more |= drain(d, LINKS);
-    more |= drain(d, PUBLISH);
-    more |= drain(d, INTAKE);
-    more |= drain(d, ADMIN);
-    if (d->ready[TAP])
-        socket_drain(d->v[TAP], DRAIN);
+    if (d->gate)
+        gate_turn(d->gate, d->now.mono);
+    more |= drain(d, PLACE_HUB);
+    more |= drain(d, PLACE_PUBLISH);
+    more |= drain(d, PLACE_INTAKE);
+    more |= drain(d, PLACE_ADMIN);
+    if (d->ready[PLACE_TAP])
+        socket_drain(d->v[PLACE_TAP], DRAIN);
     if (d->now.mono >= d->ticked + TICK_MS) {
         d->ticked = d->now.mono;
         hub_tick(d->hub, d->now);
+        if (d->gate)
+            hub_on_turned_away(d->hub, gate_tick(d->gate, d->now.mono));
     }
     return hub_turn(d->hub, d->now) || more;
 }
@@ -221,18 +228,20 @@ static void pet_watchdog(struct door *d, Msec interval)
 
 static void rest(struct door *d, int fd, bool more)
 {
-    struct socket *v[PLACES];
+    struct socket *v[PLACES + 1];
     enum place which[PLACES];
-    bool ready[PLACES], fd_ready;
+    bool ready[PLACES + 1], fd_ready;
     size_t n = 0;
-    for (enum place i = LINKS; i < PLACES; i++) {
+    for (enum place i = PLACE_HUB; i < PLACES; i++) {
         d->ready[i] = false;
-        if (hub_is_full(d->hub) && (i == PUBLISH || i == INTAKE))
+        if (hub_is_full(d->hub) && (i == PLACE_PUBLISH || i == PLACE_INTAKE))
             continue;
         which[n] = i;
         v[n++] = d->v[i];
     }
-    (void)socket_wait(v, n, fd, more ? 0 : TICK_MS, ready, &fd_ready);
+    if (d->gate)
+        v[n] = gate_socket(d->gate);
+    (void)socket_wait(v, n + (d->gate != NULL), fd, more ? 0 : TICK_MS, ready, &fd_ready);
     for (size_t i = 0; i < n; i++)
         d->ready[which[i]] = ready[i];
 }

@@ -311,6 +311,11 @@ void hub_tick(struct hub *h, Now now)
     }
 }
 
+void hub_on_turned_away(struct hub *h, uint64_t peers)
+{
+    h->counters[COUNT_TURNED_AWAY] += peers;
+}
+
 bool hub_turn(struct hub *h, Now now)
 {
     h->now = now;

@@ -48,6 +48,8 @@ void hub_on_admin(struct hub *h, Str peer, const Str *frames, size_t n, Now now)
 void hub_on_done(struct hub *h, struct op *op, Now now);
 /* Some ten times a second, after the sockets were drained. */
 void hub_tick(struct hub *h, Now now);
+/* Peers that were not let in. */
+void hub_on_turned_away(struct hub *h, uint64_t peers);
 /* Ends a turn. True: there is more to do at once, do not sleep. */
 bool hub_turn(struct hub *h, Now now);
 

@@ -35,3 +35,14 @@ bool file_read(const char *path, struct buf *out, struct stat *about, struct fau
     close(fd);
     return ok;
 }
+
+struct stamp stamp_of(const struct stat *s)
+{
+    return (struct stamp){s->st_ino, s->st_size, s->st_mtim};
+}
+
+bool stamp_is_same(struct stamp a, struct stamp b)
+{
+    return a.ino == b.ino && a.size == b.size && a.changed.tv_sec == b.changed.tv_sec &&
+           a.changed.tv_nsec == b.changed.tv_nsec;
+}

@@ -7,7 +7,7 @@ bool admin_open(struct admin *a, const struct options *o, struct fault *why)
 {
     struct socket_limits limits = {.high_water = 0, .max_message = -1, .linger_ms = 0};
     *a = (struct admin){0};
-    return local_open(&a->local, o->run, "admin.ipc", SOCKET_DEALER, limits, why);
+    return local_open(&a->local, o, PLACE_ADMIN, SOCKET_DEALER, limits, why);
 }
 
 static void forget(struct admin *a)

@@ -203,7 +203,7 @@ static bool publish_locally(struct exam *e)
     struct socket_limits limits = {.high_water = 0, .max_message = -1, .linger_ms = 0};
     Str frames[] = {str_of(e->is_closed ? e->plain.channel : e->channel), STR(EAR_EVENT), STR("0"),
                     STR("{\"ephemeral\":true}")};
-    bool ok = local_open(&hub, e->options->run, "publish.ipc", SOCKET_DEALER, limits, &why) &&
+    bool ok = local_open(&hub, e->options, PLACE_PUBLISH, SOCKET_DEALER, limits, &why) &&
               local_send(&hub, frames, COUNT_OF(frames), CONNECT_MS, &why) &&
               local_receive(&hub, &answer, ANSWER_MS, &why);
     if (ok) {
@@ -331,8 +331,23 @@ static void check_leaving(struct exam *e)
     admin_close(&a);
 }
 
+/* Over tcp, keys can be wrong. */
+static void check_hub(struct exam *e)
+{
+    struct admin a;
+    struct fault why;
+    if (!e->options->hub[0])
+        return;
+    bool ok = admin_open(&a, e->options, &why) &&
+              admin_ask(&a, STR("{\"do\":\"stats\"}"), ADMIN_MS, &why);
+    found(e, "hub", ok ? VERDICT_OK : VERDICT_FAIL, ILL_NONE, "%s%.180s",
+          ok ? "lets this key in at " : "", ok ? e->options->hub : why.text);
+    admin_close(&a);
+}
+
 bool exam_run(struct exam *e)
 {
+    check_hub(e);
     if (!check_status(e, "health", "GET", "/health", VERDICT_FAIL))
         return false;
     check_status(e, "ready", "GET", "/ready", VERDICT_FAIL);

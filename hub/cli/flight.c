@@ -8,7 +8,8 @@
 #define LINGER_MS     5000 /* without answers: what is queued when we end */
 #define OPTIONS_BYTES 65536
 
-bool flight_open(struct flight *f, const char *run, bool is_acked, Msec timeout, struct fault *why)
+bool flight_open(struct flight *f, const struct options *o, bool is_acked, Msec timeout,
+                 struct fault *why)
 {
     struct socket_limits limits = {.high_water = is_acked ? 0 : FLIGHT_MAX,
                                    .max_message = -1,
@@ -16,7 +17,7 @@ bool flight_open(struct flight *f, const char *run, bool is_acked, Msec timeout,
     *f = (struct flight){.is_acked = is_acked, .timeout = timeout};
     buf_init(&f->channel, OPTIONS_BYTES);
     buf_init(&f->options, OPTIONS_BYTES);
-    return local_open(&f->local, run, is_acked ? "publish.ipc" : "intake.ipc",
+    return local_open(&f->local, o, is_acked ? PLACE_PUBLISH : PLACE_INTAKE,
                       is_acked ? SOCKET_DEALER : SOCKET_PUSH, limits, why);
 }
 

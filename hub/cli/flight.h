@@ -26,7 +26,7 @@ struct flight {
     bool is_over; /* sending more does not help */
 };
 
-MUST_USE bool flight_open(struct flight *f, const char *run, bool is_acked, Msec timeout,
+MUST_USE bool flight_open(struct flight *f, const struct options *o, bool is_acked, Msec timeout,
                           struct fault *why);
 void flight_close(struct flight *f);
 

@@ -1,10 +1,11 @@
-/* belfry keygen -- keys for tokens, and the change from one to the next. */
+/* belfry keygen -- keys for tokens, and the change from one to the next; and keys for CURVE. */
 #include "base/file.h"
 #include "base/random.h"
 #include "cli/command.h"
 #include "cli/outcome.h"
 #include "wire/keyring.h"
 #include "wire/refusal.h"
+#include "wire/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 enum { DAY = 24 * 3600 * 1000 };
 
 struct keygen {
-    bool jwt;
+    bool jwt, curve;
     const char *alg;
     Msec keep;
 };
@@ -24,6 +25,7 @@ static const struct flag flags[] = {
     {"alg", FLAG_TEXT, offsetof(struct keygen, alg), "ALG", "one of " JWT_ALGS " (HS256)"},
     {"keep", FLAG_DURATION, offsetof(struct keygen, keep), "TIME",
      "how long the keys that were there stay valid (1d)"},
+    {"curve", FLAG_SWITCH, offsetof(struct keygen, curve), NULL, "a key for tcp://"},
 };
 
 static bool fail_at(struct fault *why, const char *path)
@@ -110,32 +112,69 @@ static bool make(const struct keygen *f, const char *path, struct fault *why)
     return ok;
 }
 
+static bool write_line(const char *path, const char *key, mode_t mode, struct fault *why)
+{
+    char line[CURVE_TEXT + 1];
+    const struct stat nothing = {0};
+    snprintf(line, sizeof line, "%s\n", key);
+    bool ok = replace(path, str_of(line), mode, &nothing, why);
+    explicit_bzero(line, sizeof line);
+    return ok;
+}
+
+/* A secret is never written over: whoever knows it would be shut out. */
+static bool make_curve(const char *path, struct fault *why)
+{
+    char public[CURVE_TEXT], secret[CURVE_TEXT], beside[PATH_MAX];
+    if (access(path, F_OK) == 0)
+        return fail(why, REFUSE_CONFIG, "%.150s: is there already; take it away first", path);
+    if ((size_t)snprintf(beside, sizeof beside, "%s.pub", path) >= sizeof beside)
+        return fail(why, REFUSE_CONFIG, "%.100s...: too long", path);
+    socket_make_keys(public, secret);
+    bool ok = write_line(path, secret, 0600, why) && write_line(beside, public, 0644, why);
+    explicit_bzero(secret, sizeof secret);
+    if (ok)
+        puts(public);
+    return ok;
+}
+
 static int run(const struct options *o, const void *given, int operands, char **operand)
 {
     const struct keygen *f = given;
     struct fault why = {0};
     (void)o, (void)operands;
-    if (!f->jwt) {
-        outcome_note("say what for: --jwt; see belfry keygen --help");
+    if (f->jwt == f->curve) {
+        outcome_note("say what for: --jwt or --curve; see belfry keygen --help");
         return EX_USAGE;
     }
-    return make(f, operand[0], &why) ? EX_OK : outcome_say(&why);
+    bool ok = f->jwt ? make(f, operand[0], &why) : make_curve(operand[0], &why);
+    return ok ? outcome_of_stdout() : outcome_say(&why);
 }
 
 const struct command keygen_command = {
     .name = "keygen",
     .operands = "FILE",
-    .brief = "makes a key for tokens in FILE",
+    .brief = "makes a key for tokens, or for tcp://, in FILE",
     .about =
-        "Makes a key for JSON Web Tokens and puts it first into FILE, a JWKS that nobody else may\n"
+        "With --jwt: makes a key for JSON Web Tokens and puts it first into FILE, a JWKS that "
+        "nobody else may\n"
         "read. Keys that are there stay valid for --keep, so that tokens signed with them hold "
         "on:\n"
         "do it again whenever the key shall change. Of a pair, what everybody may know goes into\n"
         "FILE.pub. Workers read what token_keys names: FILE for a secret, FILE.pub for a pair; "
         "they\n"
-        "notice a change within a second.",
+        "notice a change within a second.\n"
+        "With --curve: makes a pair of keys for tcp://, one each for the hub, every worker and\n"
+        "every tool. FILE, which nobody else may read, is for the own curve_key; FILE.pub, which "
+        "is\n"
+        "printed too, is the hub's for everybody's curve_server, and all others' for a line in "
+        "the\n"
+        "hub's curve_clients.",
     .examples = "  belfry keygen --jwt /etc/belfry/tokens.jwks\n"
-                "  belfry keygen --jwt --alg ES256 --keep 7d tokens.jwks\n",
+                "  belfry keygen --jwt --alg ES256 --keep 7d tokens.jwks\n"
+                "  belfry keygen --curve /etc/belfry/hub.key\n"
+                "  echo \"worker $(belfry keygen --curve web1.key) web1\" "
+                ">>/etc/belfry/clients\n",
     .least = 1,
     .most = 1,
     .flags = FLAG_TABLE(flags),

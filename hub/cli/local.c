@@ -8,18 +8,14 @@
 
 #define RETRY_MS 20 /* connected, but the socket does not take it yet */
 
-bool local_open(struct local *l, const char *run, const char *name, enum socket_kind kind,
+bool local_open(struct local *l, const struct options *o, enum place place, enum socket_kind kind,
                 struct socket_limits limits, struct fault *why)
 {
-    char endpoint[300];
     *l = (struct local){0};
-    int n = snprintf(l->path, sizeof l->path, "%s/%s", run, name);
-    if (n < 0 || (size_t)n >= sizeof l->path)
-        return fail(why, REFUSE_CONFIG, "run: the path of %s is too long for a socket", name);
-    snprintf(endpoint, sizeof endpoint, "ipc://%s", l->path);
     l->context = socket_context_new();
     l->socket = socket_open(l->context, kind, limits, why);
-    if (l->socket && socket_watch(l->socket, why) && socket_connect(l->socket, endpoint, why))
+    if (l->socket && socket_watch(l->socket, why) &&
+        place_connect(l->socket, place, o, l->endpoint, why))
         return true;
     local_close(l);
     return false;
@@ -36,13 +32,19 @@ void local_close(struct local *l)
 
 bool local_away(const struct local *l, struct fault *why)
 {
-    if (access(l->path, F_OK) != 0 && errno == ENOENT)
+    struct fault refusal;
+    const char *path = l->endpoint + strlen("ipc://");
+    if (!socket_is_agreed(l->socket, &refusal))
+        return fail(why, refusal.code, "%s: %.150s", l->endpoint, refusal.text);
+    if (!str_starts(str_of(l->endpoint), STR("ipc://")))
+        return fail(why, REFUSE_HUB_AWAY, "no hub answers at %s", l->endpoint);
+    if (access(path, F_OK) != 0 && errno == ENOENT)
         return fail(why, REFUSE_HUB_AWAY, "no hub: there is no %s (is belfryd running? see --run)",
-                    l->path);
-    if (access(l->path, R_OK | W_OK) != 0)
-        return fail(why, REFUSE_FORBIDDEN, "%s: %s (members of the hub's group may)", l->path,
+                    path);
+    if (access(path, R_OK | W_OK) != 0)
+        return fail(why, REFUSE_FORBIDDEN, "%s: %s (members of the hub's group may)", path,
                     strerror(errno));
-    return fail(why, REFUSE_HUB_AWAY, "the hub does not answer at %s", l->path);
+    return fail(why, REFUSE_HUB_AWAY, "the hub does not answer at %s", path);
 }
 
 static void look(struct local *l)

@@ -135,7 +135,7 @@ static int publish(const struct options *o, const struct pub *f, struct publish 
     struct flight *flight = must_alloc(sizeof *flight);
     struct source s = {.flight = flight, .model = p, .is_ndjson = f->ndjson};
     int code;
-    if (!flight_open(flight, o->run, !f->no_ack, f->timeout ? f->timeout : TIMEOUT_MS, &why))
+    if (!flight_open(flight, o, !f->no_ack, f->timeout ? f->timeout : TIMEOUT_MS, &why))
         code = outcome_say(&why);
     else {
         if (data)

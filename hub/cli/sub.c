@@ -122,7 +122,7 @@ static void look_for_changes(struct follower *f, Msec now)
     while ((change = socket_next_change(f->local.socket)) != SOCKET_NO_CHANGE)
         if (change == SOCKET_CONNECTED)
             feed_on_connected(f->feed, now);
-        else
+        else if (change == SOCKET_DISCONNECTED)
             feed_on_disconnected(f->feed);
 }
 
@@ -169,8 +169,7 @@ static int run_feed(const struct options *o, const struct sub *flags_given,
     char name[40];
     snprintf(name, sizeof name, "sub-%ld", (long)getpid());
     buf_init(&f.line, SHOW_MAX);
-    if (local_open(&f.local, o->run, "hub.ipc", SOCKET_DEALER, limits, &why) &&
-        open_wake(&f, &why)) {
+    if (local_open(&f.local, o, PLACE_HUB, SOCKET_DEALER, limits, &why) && open_wake(&f, &why)) {
         f.feed = feed_new(wish, name, (struct feed_out){&f, send_message, show_event, note});
         follow(&f);
         feed_goodbye(f.feed);

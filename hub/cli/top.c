@@ -175,7 +175,7 @@ static bool open_both(struct live *l, const struct options *o, struct fault *why
     local_close(&l->tap);
     l->before = (struct figures){0};
     return admin_open(&l->admin, o, why) &&
-           local_open(&l->tap, o->run, "tap.ipc", SOCKET_SUB, limits, why) &&
+           local_open(&l->tap, o, PLACE_TAP, SOCKET_SUB, limits, why) &&
            socket_subscribe(l->tap.socket, STR(""));
 }
 

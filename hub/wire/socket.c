@@ -13,8 +13,10 @@
 
 enum {
     HANDSHAKE_MS = 10000, /* a peer that says nothing for so long is cut off */
-    COPY_BELOW = 64,      /* sharing costs more than copying so few bytes */
-    WAIT_MAX = 16,        /* sockets in one socket_wait */
+    IDLE_S = 30,          /* then a tcp peer is asked whether it is still there */
+    ENDPOINT = 320,
+    COPY_BELOW = 64, /* sharing costs more than copying so few bytes */
+    WAIT_MAX = 16,   /* sockets in one socket_wait */
 };
 
 struct socket_context {
@@ -29,6 +31,8 @@ struct socket {
     void *monitor; /* NULL: not watched */
     int monitor_fd;
     bool is_connected; /* as far as the monitor said */
+    int refused;       /* the event that said so last, 0: none since */
+    bool has_keys, is_server;
 };
 
 /* `bytes` lie in `own` or in `received`. ZeroMQ's thread drops references too. */
@@ -88,6 +92,7 @@ struct socket *socket_open(struct socket_context *c, enum socket_kind kind,
     static const int types[] = {
         [SOCKET_ROUTER] = ZMQ_ROUTER, [SOCKET_DEALER] = ZMQ_DEALER, [SOCKET_PULL] = ZMQ_PULL,
         [SOCKET_PUSH] = ZMQ_PUSH,     [SOCKET_XPUB] = ZMQ_XPUB,     [SOCKET_SUB] = ZMQ_SUB,
+        [SOCKET_REP] = ZMQ_REP,
     };
     struct socket *s = must_alloc(sizeof *s);
     if (!c->zmq)
@@ -119,16 +124,17 @@ void socket_close(struct socket *s)
     free(s);
 }
 
-/* *path: of the socket's file; empty for inproc. */
-static bool check_endpoint(const char *endpoint, Str *path, struct fault *why)
+/* *path: of the socket's file; empty for inproc and tcp. */
+static bool check_endpoint(const struct socket *s, const char *endpoint, Str *path,
+                           struct fault *why)
 {
     Str text = str_of(endpoint);
     *path = STR_NONE;
     if (str_starts(text, STR("inproc://")))
         return true;
     if (str_starts(text, STR("tcp://")))
-        return fail(why, REFUSE_CONFIG,
-                    "endpoint %s: tcp:// would need CURVE, which is not spoken yet; use ipc://",
+        return (s->has_keys && (!strchr(endpoint, '[') || set_int(s->zmq, ZMQ_IPV6, 1))) ||
+               fail(why, REFUSE_CONFIG, "endpoint %s: tcp:// is spoken with CURVE keys alone",
                     endpoint);
     if (!str_starts(text, STR("ipc://")))
         return fail(why, REFUSE_CONFIG, "endpoint %s: does not begin with ipc://", endpoint);
@@ -142,7 +148,7 @@ static bool check_endpoint(const char *endpoint, Str *path, struct fault *why)
 bool socket_bind(struct socket *s, const char *endpoint, int group, struct fault *why)
 {
     Str path;
-    if (!check_endpoint(endpoint, &path, why))
+    if (!check_endpoint(s, endpoint, &path, why))
         return false;
     mode_t before = umask(0117);
     int bound = zmq_bind(s->zmq, endpoint);
@@ -159,7 +165,7 @@ bool socket_bind(struct socket *s, const char *endpoint, int group, struct fault
 bool socket_connect(struct socket *s, const char *endpoint, struct fault *why)
 {
     Str path;
-    if (!check_endpoint(endpoint, &path, why))
+    if (!check_endpoint(s, endpoint, &path, why))
         return false;
     if (zmq_connect(s->zmq, endpoint) != 0)
         return fail(why, REFUSE_CONFIG, "endpoint %s: cannot connect: %s", endpoint,
@@ -173,16 +179,70 @@ void socket_reconnect(struct socket *s, const char *endpoint)
     zmq_connect(s->zmq, endpoint); /* it did once: the endpoint is well formed */
 }
 
+bool socket_bind_again(struct socket *s, const char *endpoint, struct fault *why)
+{
+    char last[ENDPOINT]; /* as ZeroMQ resolved it */
+    size_t size = sizeof last;
+    if (zmq_getsockopt(s->zmq, ZMQ_LAST_ENDPOINT, last, &size) == 0)
+        zmq_unbind(s->zmq, last);
+    return socket_bind(s, endpoint, -1, why);
+}
+
 bool socket_subscribe(struct socket *s, Str prefix)
 {
     return zmq_setsockopt(s->zmq, ZMQ_SUBSCRIBE, prefix.len ? prefix.p : "", prefix.len) == 0;
+}
+
+void socket_make_keys(char public[CURVE_TEXT], char secret[CURVE_TEXT])
+{
+    if (zmq_curve_keypair(public, secret) != 0)
+        abort(); /* ZeroMQ was built without CURVE */
+}
+
+static bool set_text(void *zmq, int option, const char *text)
+{
+    return zmq_setsockopt(zmq, option, text, strlen(text)) == 0;
+}
+
+/* A machine that vanished without a word is noticed. */
+static bool keep_keys(struct socket *s, bool ok, struct fault *why)
+{
+    s->has_keys = ok && set_int(s->zmq, ZMQ_TCP_KEEPALIVE, 1) &&
+                  set_int(s->zmq, ZMQ_TCP_KEEPALIVE_IDLE, IDLE_S) &&
+                  set_int(s->zmq, ZMQ_TCP_KEEPALIVE_INTVL, IDLE_S / 3) &&
+                  set_int(s->zmq, ZMQ_TCP_KEEPALIVE_CNT, 3);
+    return s->has_keys ||
+           fail(why, REFUSE_CONFIG, "ZeroMQ does not take the CURVE keys: %s", zmq_strerror(errno));
+}
+
+bool socket_serve_keys(struct socket *s, const char *secret, const char *domain, struct fault *why)
+{
+    s->is_server = true;
+    return keep_keys(s,
+                     set_int(s->zmq, ZMQ_CURVE_SERVER, 1) &&
+                         set_text(s->zmq, ZMQ_CURVE_SECRETKEY, secret) &&
+                         set_text(s->zmq, ZMQ_ZAP_DOMAIN, domain),
+                     why);
+}
+
+bool socket_use_keys(struct socket *s, const char *secret, const char *server, struct fault *why)
+{
+    char public[CURVE_TEXT];
+    return keep_keys(s,
+                     zmq_curve_public(public, secret) == 0 &&
+                         set_text(s->zmq, ZMQ_CURVE_PUBLICKEY, public) &&
+                         set_text(s->zmq, ZMQ_CURVE_SECRETKEY, secret) &&
+                         set_text(s->zmq, ZMQ_CURVE_SERVERKEY, server),
+                     why);
 }
 
 bool socket_watch(struct socket *s, struct fault *why)
 {
     char endpoint[sizeof "inproc://watch-" + RANDOM_NAME] = "inproc://watch-";
     random_name(endpoint + strlen(endpoint));
-    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+                 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                 (s->is_server ? 0 : ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
     s->monitor = zmq_socket(s->context, ZMQ_PAIR);
     /* Without a high-water mark: ZeroMQ's thread would wait for a reader that is late. */
     if (s->monitor && set_int(s->monitor, ZMQ_RCVHWM, 0) && set_int(s->monitor, ZMQ_LINGER, 0) &&
@@ -220,16 +280,35 @@ static unsigned next_event(void *monitor)
     return event;
 }
 
+/* One event of many peers, where it serves: only those who are refused are told apart. */
 enum socket_change socket_next_change(struct socket *s)
 {
     for (unsigned event; s->monitor && (event = next_event(s->monitor)) != 0;) {
         bool is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-        if (is_connected == s->is_connected)
-            continue;
+        bool is_refused = !is_connected && event != ZMQ_EVENT_DISCONNECTED;
+        bool was_connected = s->is_connected;
         s->is_connected = is_connected;
-        return is_connected ? SOCKET_CONNECTED : SOCKET_DISCONNECTED;
+        if (is_refused || is_connected)
+            s->refused = is_refused ? (int)event : 0;
+        if (is_refused)
+            return SOCKET_REFUSED;
+        if (is_connected != was_connected)
+            return is_connected ? SOCKET_CONNECTED : SOCKET_DISCONNECTED;
     }
     return SOCKET_NO_CHANGE;
+}
+
+bool socket_is_agreed(const struct socket *s, struct fault *why)
+{
+    if (!s->refused)
+        return true;
+    if (s->refused == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        return fail(why, REFUSE_FORBIDDEN,
+                    "the hub does not let this key in: its curve_clients has it not, or not with "
+                    "this role");
+    return fail(why, REFUSE_HUB_AWAY,
+                "no handshake: the hub's key is not the one of curve_server, or CURVE is not "
+                "spoken there");
 }
 
 int socket_fd(const struct socket *s)
@@ -405,7 +484,7 @@ static void close_parts(zmq_msg_t *parts, size_t n)
  * takes back what it had of the message, and has to be given the rest to drop it. */
 static enum socket_sent send_all(struct socket *s, zmq_msg_t *parts, size_t n)
 {
-    if (s->monitor && !s->is_connected) {
+    if (s->monitor && !s->is_server && !s->is_connected) {
         close_parts(parts, n);
         return SOCKET_GONE;
     }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "wire/curve.h"
 
 enum socket_kind {
     SOCKET_ROUTER,
@@ -12,7 +13,8 @@ enum socket_kind {
     SOCKET_PULL,
     SOCKET_PUSH,
     SOCKET_XPUB,
-    SOCKET_SUB
+    SOCKET_SUB,
+    SOCKET_REP
 };
 
 struct socket_context;
@@ -37,19 +39,33 @@ MUST_USE struct socket *socket_open(struct socket_context *c, enum socket_kind k
                                     struct socket_limits limits, struct fault *why);
 void socket_close(struct socket *s);
 /* Binds an ipc:// path with mode 0660 and `group` (-1: leave as is). Steals the path from whoever
- * had it: hold the lock file first. inproc:// works within one context; `tcp://` is refused (CURVE
- * is not spoken yet), and what else ZeroMQ knows. */
+ * had it: hold the lock file first. inproc:// works within one context; tcp:// is for sockets
+ * that have keys. What else ZeroMQ knows is refused. */
 MUST_USE bool socket_bind(struct socket *s, const char *endpoint, int group, struct fault *why);
 MUST_USE bool socket_connect(struct socket *s, const char *endpoint, struct fault *why);
 /* A connection anew, where nothing comes on the old one: ZeroMQ gives up what cannot be written to
  * only when it cannot be read either. What is queued on it is lost. Between messages only. */
 void socket_reconnect(struct socket *s, const char *endpoint);
+/* Ends what is bound, and every connection that came by it, and binds once more. */
+MUST_USE bool socket_bind_again(struct socket *s, const char *endpoint, struct fault *why);
 bool socket_subscribe(struct socket *s, Str prefix); /* SUB only */
 
-/* Reports peers that come (DEALER): see socket_next_change. */
+/* A fresh pair of CURVE keys. */
+void socket_make_keys(char public[CURVE_TEXT], char secret[CURVE_TEXT]);
+/* What is bound, or connected, from now on speaks CURVE. Whoever comes is asked for in `domain` on
+ * inproc://zeromq.zap.01. */
+MUST_USE bool socket_serve_keys(struct socket *s, const char *secret, const char *domain,
+                                struct fault *why);
+MUST_USE bool socket_use_keys(struct socket *s, const char *secret, const char *server,
+                              struct fault *why);
+
+/* Reports peers that come and go, and on both sides those that could not agree on keys (one whose
+ * key the server does not let in: on the client's side alone). */
 MUST_USE bool socket_watch(struct socket *s, struct fault *why);
-enum socket_change { SOCKET_NO_CHANGE, SOCKET_CONNECTED, SOCKET_DISCONNECTED };
+enum socket_change { SOCKET_NO_CHANGE, SOCKET_CONNECTED, SOCKET_DISCONNECTED, SOCKET_REFUSED };
 enum socket_change socket_next_change(struct socket *s);
+/* False, with the reason, where the last thing that was seen was SOCKET_REFUSED. */
+MUST_USE bool socket_is_agreed(const struct socket *s, struct fault *why);
 
 /* For the loop. Edge-triggered, and consumed by every send and receive: drain before sleeping. */
 int socket_fd(const struct socket *s);

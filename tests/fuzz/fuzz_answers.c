@@ -32,10 +32,10 @@ static const struct question {
 
 static Str left; /* what the hub still has to say */
 
-bool local_open(struct local *l, const char *run, const char *name, enum socket_kind kind,
+bool local_open(struct local *l, const struct options *o, enum place place, enum socket_kind kind,
                 struct socket_limits limits, struct fault *why)
 {
-    (void)run, (void)name, (void)kind, (void)limits, (void)why;
+    (void)o, (void)place, (void)kind, (void)limits, (void)why;
     *l = (struct local){0};
     return true;
 }
