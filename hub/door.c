@@ -39,6 +39,7 @@ struct door {
     struct gate *gate; /* NULL: nobody comes over tcp */
     struct hub *hub;   /* while the loop runs */
     Now now;
+    bool is_knocked; /* at the gate */
     Msec ticked, answered, petted;
     bool ready[PLACES]; /* asking ZeroMQ for what is not there is a system call each time */
 };
@@ -198,7 +199,7 @@ static bool turn(struct door *d, struct journal *j)
 {
     d->now = door_now();
     bool more = take_done(d, j);
-    if (d->gate)
+    if (d->is_knocked)
         gate_turn(d->gate, d->now.mono);
     more |= drain(d, PLACE_HUB);
     more |= drain(d, PLACE_PUBLISH);
@@ -241,7 +242,9 @@ static void rest(struct door *d, int fd, bool more)
     }
     if (d->gate)
         v[n] = gate_socket(d->gate);
+    ready[n] = false;
     (void)socket_wait(v, n + (d->gate != NULL), fd, more ? 0 : TICK_MS, ready, &fd_ready);
+    d->is_knocked = ready[n];
     for (size_t i = 0; i < n; i++)
         d->ready[which[i]] = ready[i];
 }

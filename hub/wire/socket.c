@@ -287,6 +287,8 @@ enum socket_change socket_next_change(struct socket *s)
         bool is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         bool is_refused = !is_connected && event != ZMQ_EVENT_DISCONNECTED;
         bool was_connected = s->is_connected;
+        if (is_refused && !s->has_keys)
+            continue; /* without keys a handshake breaks off where a peer dies, and no more */
         s->is_connected = is_connected;
         if (is_refused || is_connected)
             s->refused = is_refused ? (int)event : 0;

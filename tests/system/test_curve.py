@@ -188,6 +188,29 @@ def test_a_key_that_is_taken_away_is_cut_off(net, site):
     assert not foe.poll(100) and not tap.poll(100)
 
 
+def test_cutting_all_off_again_and_again_loses_nothing(net, site):
+    stream = Stream(site, channel="a")
+    stream.connected()
+    local = net.context.socket(zmq.REQ)
+    local.connect("ipc://%s/publish.ipc" % net.hub.args[1])
+    net.sockets.append(local)
+    n = 0
+    for cuts in range(1, 6):
+        net.let_in(web="worker,publish,tap,admin", stranger="tap")
+
+        def is_cut(times=cuts, name="kept"):
+            nonlocal n
+            assert publish(local, b'{"n":%d}' % n)[0] == b"ok"
+            n += 1
+            return net.hub.log().count("connections=" + name) == times
+        until(is_cut)
+        net.let_in(web="worker,publish,tap,admin")
+        until(lambda: is_cut(name="cut"))           # pylint: disable=cell-var-from-loop
+    until(lambda: request(site, "GET", "/events/ready").status == 200)
+    assert numbers(stream.take(n)) == list(range(n))
+    stream.quiet(0.1).close()
+
+
 def test_a_list_that_cannot_be_read_changes_nothing(net):
     with open(net.list, "a", encoding="utf-8") as file:
         file.write("root\n")
