@@ -32,7 +32,7 @@ struct gate {
     bool is_away[PLACES]; /* from its address, while it is bound anew */
     struct curve_clients *clients;
     struct stamp stamp;
-    Msec looked;
+    Msec looked, cut; /* or when a cut that does not succeed was said last */
     uint64_t refused;
     struct {
         Msec at; /* when it was said last */
@@ -159,7 +159,7 @@ void gate_turn(struct gate *g, Msec now)
 }
 
 /* The stamp of what was refused is kept, so that it is said once. */
-static void read_again(struct gate *g, struct stamp stamp)
+static void read_again(struct gate *g, struct stamp stamp, Msec now)
 {
     struct fault why;
     g->stamp = stamp;
@@ -173,20 +173,24 @@ static void read_again(struct gate *g, struct stamp stamp)
     g->clients = fresh;
     for (enum place p = PLACE_HUB; p < PLACES; p++)
         g->is_away[p] |= is_less;
+    g->cut = now;
     log_info("curve_clients", kn("keys", curve_clients_len(fresh)),
              kz("connections", is_less ? "cut" : "kept"));
 }
 
-/* ZeroMQ has no way to cut off one peer: all that came over tcp are, and knock again. */
-static void cut_all(struct gate *g)
+/* ZeroMQ has no way to cut off one peer: all that came over tcp are, and knock again. Its thread
+ * lets go of an address somewhat later than it says. */
+static void cut_all(struct gate *g, Msec now)
 {
     struct fault why;
     for (enum place p = PLACE_HUB; p < PLACES; p++) {
         if (!g->is_away[p])
             continue;
         g->is_away[p] = !socket_bind_again(g->v[p], g->endpoint[p], &why);
-        if (g->is_away[p])
-            log_error("gate", kz("reason", why.text));
+        if (!g->is_away[p] || now - g->cut < SAY_MS)
+            continue;
+        g->cut = now;
+        log_error("gate", kz("reason", why.text));
     }
 }
 
@@ -201,9 +205,9 @@ uint64_t gate_tick(struct gate *g, Msec now)
     if (now - g->looked >= LOOK_MS) {
         g->looked = now;
         if (stat(g->options->curve_clients, &s) == 0 && !stamp_is_same(stamp_of(&s), g->stamp))
-            read_again(g, stamp_of(&s));
-        cut_all(g);
+            read_again(g, stamp_of(&s), now);
     }
+    cut_all(g, now);
     uint64_t refused = g->refused;
     g->refused = 0;
     return refused;
