@@ -12,6 +12,7 @@
 #include "image.h"
 #include "page.h"
 #include "pass.h"
+#include "room.h"
 #include "slice.h"
 #include "stream.h"
 #include "subscription.h"
@@ -21,9 +22,11 @@ struct replay;
 /* One channel or pattern of a stream. */
 struct part {
     struct subscription *sub;
-    Position from; /* only events above it, whatever the stream's position is */
-    bool is_added; /* by POST */
-    bool is_late;  /* begins below the stream's position: caught up first, without ids */
+    Position from;     /* only events above it, whatever the stream's position is */
+    bool is_added;     /* by POST */
+    bool is_late;      /* begins below the stream's position: caught up first, without ids */
+    struct room *room; /* who is there; NULL: it did not ask, or may not know */
+    uint64_t told;     /* the version that the stream was told last; 0: none */
 };
 
 enum stream_state {
@@ -54,16 +57,16 @@ struct stream {
     uint64_t value;  /* with `start`: what was asked for */
     uint64_t mark;   /* its audience's bytes when it was live, or became full, last */
     struct pass *pass;
-    char *token;                          /* what it is known by (accounts.h); NULL: none */
-    Msec issued;                          /* wall clock: since when its user is known */
-    Msec expires;                         /* wall clock: when its rights end; 0: never */
-    Str client, user, requested, address; /* in the same memory */
+    char *token;  /* what it is known by (accounts.h); NULL: none */
+    Msec issued;  /* wall clock: since when its user is known */
+    Msec expires; /* wall clock: when its rights end; 0: never */
+    Str client, user, requested, address, label, public; /* in the same memory */
     uint32_t part_count;
     uint32_t left; /* a poll: events that its answer still takes */
     uint32_t left_bytes;
     uint8_t state, ping, start, farewell;
     bool is_poll, is_named, is_listed, is_held, is_full, is_greeted, is_resumed, is_odd, is_warned,
-        aborts; /* is_warned: of the end of its rights */
+        aborts, with_presence; /* is_warned: of the end of its rights */
 };
 
 /* Streams on the same channels in the same form, which may read the same: what becomes due is
@@ -99,6 +102,7 @@ struct roster {
     struct passes passes;
     struct accounts accounts, learned; /* learned: as far as it came of what shall replace them */
     bool knows_accounts, is_learning;
+    struct rooms rooms;
     struct shelf *shelf;
     struct list streams, orphans, ready, held, gone, dirty;
     struct slices *slices;
@@ -177,6 +181,17 @@ void stream_drop_part(struct stream *s, struct part *part);
 void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin);
 /* What is known of users has changed: what is no longer allowed ends the stream. */
 void stream_review(struct stream *s);
+
+/* stream_presence.c */
+/* Follows who is on its channels, where it asked for that and may know. */
+void stream_watch(struct stream *s);
+bool stream_owes_presence(const struct stream *s);
+bool stream_tell_presence(struct stream *s); /* whether more may be written */
+/* The hub hears what a client's streams and polls here carry now. */
+void roster_tell_here(struct roster *r, const struct page *p);
+void roster_watch_again(struct roster *r);
+void page_put_here(const struct page *p, struct buf *list);
+void roster_unwatch(struct roster *r, struct room *w);
 
 /* replay.c */
 void replay_begin(struct stream *s, bool is_measured);

@@ -331,6 +331,15 @@ static bool on_beat(struct link *l, Str body)
     return true;
 }
 
+static bool on_presence(struct link *l, Str body)
+{
+    struct msg_presence m;
+    if (!msg_presence_unpack(body, &m))
+        return false;
+    roster_on_presence(l->roster, &m);
+    return true;
+}
+
 static bool on_add(struct link *l, Str body)
 {
     struct msg_add m;
@@ -442,9 +451,9 @@ static bool take(struct link *l, enum verb verb, Str body)
 {
     /* What is not named here is from a newer hub, or of no meaning to a worker. */
     static bool (*const takers[VERB_COUNT])(struct link *, Str) = {
-        [VERB_EVENT] = on_event, [VERB_GAP] = on_gap, [VERB_BEAT] = on_beat,
-        [VERB_ADD] = on_add,     [VERB_ASK] = on_ask, [VERB_ACCOUNTS] = on_accounts,
-        [VERB_KICK] = on_kick,
+        [VERB_EVENT] = on_event, [VERB_GAP] = on_gap,           [VERB_BEAT] = on_beat,
+        [VERB_ADD] = on_add,     [VERB_ASK] = on_ask,           [VERB_ACCOUNTS] = on_accounts,
+        [VERB_KICK] = on_kick,   [VERB_PRESENCE] = on_presence,
     };
     switch ((int)verb) {
     case VERB_OPENED:

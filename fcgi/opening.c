@@ -121,10 +121,14 @@ bool opening_read(struct opening *o, const struct options *options, const struct
         .expires = v->expires,
         .address = v->address,
         .start = START_DEFAULT,
+        .label = query_get(q, "name"),
+        .public = v->token ? v->token->public : STR_NONE,
     };
     bool ok = read_channels(o, options, q, v, name, why) && read_client(o, q, why) &&
               read_start(&o->stream, options, q, header, wall, why) &&
               query_flag(q, "envelope", &o->stream.envelope, why) &&
+              query_flag(q, "presence", &o->stream.presence, why) &&
+              (!o->stream.label.len || label_is_valid(o->stream.label, "name", why)) &&
               query_number(q, "ping", PING_LEAST, PING_MOST, &ping, why) &&
               query_number(q, "wait", 0, WAIT_MOST, &o->wait, why) &&
               query_number(q, "limit", 1, LIMIT_MOST, &limit, why);

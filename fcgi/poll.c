@@ -79,6 +79,13 @@ static bool on_token(struct sink *s, Msec expires)
     return true;
 }
 
+static bool on_presence(struct sink *s, struct chunk *rendered)
+{
+    (void)s;
+    (void)rendered;
+    return true;
+}
+
 static void put_document(const struct poll *p, struct buf *b)
 {
     buf_put(b, buf_str(&p->head));
@@ -157,7 +164,7 @@ static void render(struct buf *out, const struct event *e, bool without_id)
 
 static const struct sink_ops poll_ops = {
     FORM_JSON, on_connected, on_gap,   on_events, on_beat,  on_idle,
-    on_rewind, on_bye,       on_close, render,    on_token,
+    on_rewind, on_bye,       on_close, render,    on_token, on_presence,
 };
 
 static void on_writable(void *owner)

@@ -27,6 +27,7 @@ struct roster *roster_new(const struct options *options, struct link *link)
     passes_init(&r->passes);
     accounts_init(&r->accounts);
     accounts_init(&r->learned);
+    rooms_init(&r->rooms);
     r->shelf = shelf_new(options->ring_events, options->ring_bytes);
     r->slices = slices_new(link);
     list_init(&r->streams);
@@ -64,6 +65,7 @@ void roster_free(struct roster *r)
     passes_fini(&r->passes);
     accounts_fini(&r->accounts);
     accounts_fini(&r->learned);
+    rooms_fini(&r->rooms);
     pages_fini(&r->pages);
     subscriptions_fini(&r->subs);
     free(r);
@@ -296,6 +298,7 @@ void roster_on_welcome(struct roster *r, const struct msg_welcome *m)
     if (m->reason != GAP_NONE && !cursor_is_none(r->at))
         rewind_all(r, m);
     roster_advance(r, m->from);
+    roster_watch_again(r);
 }
 
 static void flush_dirty(struct roster *r)

@@ -21,12 +21,14 @@ static const struct stream *first_of(const struct page *p)
 
 static void put_client(const struct page *p, struct buf *list, Msec now)
 {
-    struct buf parts, item;
+    struct buf parts, item, channels;
     buf_init(&parts, LIST_MAX);
     buf_init(&item, LIST_MAX);
+    buf_init(&channels, LIST_MAX);
     bool is_here = p->live || p->polls;
     if (is_here)
         stream_put_parts(first_of(p), &parts);
+    page_put_here(p, &channels);
     struct msg_client m = {
         .client = p->name,
         .named = p->is_named,
@@ -35,11 +37,19 @@ static void put_client(const struct page *p, struct buf *list, Msec now)
         .polls = p->polls,
         .gone = is_here ? 0 : (uint32_t)(now - p->gone),
         .parts = is_here ? buf_str(&parts) : buf_str(&p->parts),
+        .channels = buf_str(&channels),
     };
+    if (is_here) {
+        const struct stream *s = first_of(p);
+        m.label = s->label;
+        m.public = s->public;
+        m.since = now - s->made;
+    }
     msg_client_pack(&item, &m);
     list_put(list, buf_str(&item));
     buf_fini(&parts);
     buf_fini(&item);
+    buf_fini(&channels);
 }
 
 void roster_put_gone(const struct roster *r, struct buf *list, Msec now)
@@ -143,6 +153,7 @@ void roster_on_add(struct roster *r, const struct msg_add *m, struct msg_added *
         if (cursor_is_none(answer->at) || begin.at < answer->at.at)
             answer->at = begin;
     }
+    roster_tell_here(r, p);
     stream_put_names(first_of(p), channels, false);
     answer->channels = buf_str(channels);
 }

@@ -9,6 +9,7 @@
 #include "state.h"
 #include "subscribe.h"
 #include "ticket.h"
+#include "who.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
 
@@ -24,7 +25,7 @@ static const struct route routes[] = {
     {"health", "GET", state_health, RATE_COUNT, true},
     {"ready", "GET", state_ready, RATE_COUNT, true},
     {"metrics", "GET", state_metrics, RATE_COUNT, true},
-    {"presence", "GET", NULL, RATE_COUNT, false},
+    {"presence", "GET", who_page, RATE_HISTORY, false},
     {"refresh", "POST", refresh_token, RATE_SUBSCRIBES, false},
     {"ticket", "POST", ticket_give, RATE_CONNECTS, false},
     {"client.js", "GET", NULL, RATE_COUNT, false}, /* where it was not built in */

@@ -57,6 +57,8 @@ struct sink_ops {
     void (*render)(struct buf *out, const struct event *e, bool without_id);
     /* The stream's rights end soon; `expires`: ms since 1970. */
     bool (*token)(struct sink *s, Msec expires);
+    /* Who is there, or came and went: a whole event in the form of all streams. A poll has none. */
+    bool (*presence)(struct sink *s, struct chunk *rendered);
 };
 
 struct sink {

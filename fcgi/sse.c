@@ -93,6 +93,12 @@ static bool on_token(struct sink *s, Msec expires)
     return put_out(s, &b);
 }
 
+static bool on_presence(struct sink *s, struct chunk *rendered)
+{
+    struct outlet *o = sse_of(s)->outlet;
+    return o && o->ops->write(o, rendered);
+}
+
 static bool on_idle(struct sink *s, Cursor at, bool more)
 {
     (void)s;
@@ -138,11 +144,11 @@ static void on_close(struct sink *s, bool abort)
 
 static const struct sink_ops plain_ops = {
     FORM_PLAIN, on_connected, on_gap,   on_events,    on_beat,  on_idle,
-    on_rewind,  on_bye,       on_close, render_plain, on_token,
+    on_rewind,  on_bye,       on_close, render_plain, on_token, on_presence,
 };
 static const struct sink_ops envelope_ops = {
     FORM_ENVELOPE, on_connected, on_gap,   on_events,       on_beat,  on_idle,
-    on_rewind,     on_bye,       on_close, render_envelope, on_token,
+    on_rewind,     on_bye,       on_close, render_envelope, on_token, on_presence,
 };
 
 static void on_writable(void *owner)

@@ -23,13 +23,17 @@ static Str keep(char **room, Str s)
 
 static struct stream *make(const struct stream_request *q)
 {
-    size_t texts = q->client.len + q->user.len + q->requested.len + q->address.len;
+    size_t texts = q->client.len + q->user.len + q->requested.len + q->address.len + q->label.len +
+                   q->public.len;
     struct stream *s = must_alloc(sizeof *s + texts);
     char *room = (char *)(s + 1);
     s->client = keep(&room, q->client);
     s->user = keep(&room, q->user);
     s->requested = keep(&room, q->requested);
     s->address = keep(&room, q->address);
+    s->label = keep(&room, q->label);
+    s->public = keep(&room, q->public);
+    s->with_presence = q->presence && !q->poll;
     s->expires = q->expires;
     s->issued = q->issued;
     s->token = q->token.len ? str_dup(q->token) : NULL;
@@ -62,6 +66,8 @@ void stream_ask(struct stream *s, const struct stream_request *q)
         .channels = q->channels,
         .address = s->address,
         .envelope = q->envelope,
+        .label = s->label,
+        .public = s->public,
     };
     struct buf body;
     buf_init(&body, LIST_MAX);
@@ -119,6 +125,7 @@ struct part *stream_add_part(struct stream *s, Str name)
 
 void stream_drop_part(struct stream *s, struct part *part)
 {
+    roster_unwatch(s->roster, part->room);
     subscription_release(&s->roster->subs, part->sub, s->roster->now);
     size_t after = s->part_count - (size_t)(part - s->parts) - 1;
     memmove(part, part + 1, after * sizeof *part);
@@ -134,19 +141,23 @@ static enum bye why_refused(int code)
     return code == REFUSE_LIMIT ? BYE_LIMIT : BYE_DRAIN;
 }
 
-/* The link is on all of them, and on those that the hub remembered. Where the roster is further
+/* The link is on all of them, and on those that the hub remembered; false: not all of these are
+ * the stream's. Where the roster is further
  * than the join already, what lies between is not taken from the link any more. */
-static void join_parts(struct stream *s, const struct msg_opened *m)
+static bool join_parts(struct stream *s, const struct msg_opened *m)
 {
+    bool is_all = true;
     Str list = m->channels;
     for (Str item; list_next(&list, &item);) {
         struct msg_part p;
         if (!msg_part_unpack(item, &p) || !p.channel.len)
             continue;
         struct part *part = stream_find_part(s, p.channel);
-        if (!part && !stream_may_read(s, p.channel))
-            continue; /* added by POST when more was granted */
-        if (!part) {  /* for one that the request names its own cursor decides */
+        if (!part && !stream_may_read(s, p.channel)) {
+            is_all = false; /* added by POST when more was granted */
+            continue;
+        }
+        if (!part) { /* for one that the request names its own cursor decides */
             roster_notice_crossing(s->roster, p.channel);
             part = stream_add_part(s, p.channel);
             part->from = p.from;
@@ -155,6 +166,7 @@ static void join_parts(struct stream *s, const struct msg_opened *m)
     }
     for (size_t i = 0; i < s->part_count; i++)
         subscription_join(s->parts[i].sub, s->roster->at);
+    return is_all;
 }
 
 static void tell_close(struct roster *r, Str client, bool poll)
@@ -187,6 +199,7 @@ static void begin(struct stream *s, const struct msg_opened *m)
         buf_fini(&all);
     }
     s->is_held = s->start == START_CURSOR && !s->is_poll && !s->is_listed && !m->known;
+    stream_watch(s);
     stream_wake(s);
 }
 
@@ -199,11 +212,13 @@ static void on_opened(void *owner, Str body, const struct fault *why)
     bool is_over = s->state != STREAM_OPENING;
     if (is_whole && m.code == REFUSE_NOT && m.client.len) {
         roster_advance(s->roster, m.join);
-        join_parts(s, &m);
+        bool is_all = join_parts(s, &m);
         if (is_over)
             tell_close(s->roster, m.client, s->is_poll);
         else
             begin(s, &m);
+        if (s->page && !is_all)
+            roster_tell_here(s->roster, s->page);
     } else if (!is_over) {
         stream_bye(s, why_refused(is_whole && m.code ? m.code : REFUSE_INTERNAL));
     }
@@ -288,6 +303,8 @@ static void leave_page(struct stream *s)
     stream_put_parts(s, &parts);
     tell_close(s->roster, s->page->name, s->is_poll);
     list_remove(&s->mates);
+    if (!list_is_empty(&s->page->streams))
+        roster_tell_here(s->roster, s->page);
     page_leave(&s->roster->pages, s->page, s->is_poll, buf_str(&parts), s->roster->now);
     s->page = NULL;
     buf_fini(&parts);

@@ -29,6 +29,9 @@ struct stream_request {
     unsigned ping;  /* seconds, 5..50 */
     uint32_t limit; /* poll: events at most */
     Str address;
+    bool presence; /* asked to be told who is on its channels */
+    Str label;     /* what an anonymous client calls itself; may be empty */
+    Str public;    /* JSON, shown of its user; may be empty */
 };
 
 /* Copies what it keeps. The sink is the stream's from now on. Nothing is written from within. */

@@ -100,6 +100,7 @@ void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin)
     if (m->add.len)
         add_parts(s, m, *begin);
     audience_enter(s);
+    stream_watch(s);
     if (m->add.len && m->reason != GAP_NONE) {
         Str missing = m->missing.len ? m->missing : m->add;
         struct gap g = {STR_NONE, m->oldest, m->reason, missing};
@@ -131,6 +132,7 @@ static void change_pass(struct stream *s, struct pass *pass)
     review_parts(s);
     if (is_open) {
         audience_enter(s);
+        stream_watch(s);
         stream_wake(s);
     }
 }

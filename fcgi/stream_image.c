@@ -33,8 +33,8 @@ static void put_parts(const struct stream *s, struct buf *list)
     for (size_t i = 0; i < s->part_count; i++) {
         const struct part *p = &s->parts[i];
         buf_clear(&item);
-        image_part_pack(&item,
-                        &(struct image_part){p->sub->name, p->from, p->is_added, p->is_late});
+        image_part_pack(
+            &item, &(struct image_part){p->sub->name, p->from, p->is_added, p->is_late, p->told});
         list_put(list, buf_str(&item));
     }
     buf_fini(&item);
@@ -93,6 +93,9 @@ void stream_put_image(const struct stream *s, Msec now, struct buf *out)
         .resumed = s->is_resumed,
         .held = s->is_held,
         .measured = true,
+        .presence = s->with_presence,
+        .label = s->label,
+        .public = s->public,
     };
     put_times(s, now, &m);
     replay_put_image(s, &m, &gap);
@@ -134,6 +137,9 @@ static struct stream_request request_of(const struct roster *r, const struct ima
         .ping = m->ping,
         .limit = m->left,
         .address = m->address,
+        .presence = m->presence,
+        .label = m->label,
+        .public = m->public,
     };
     take_rights(r->options, m, &q);
     return q;
@@ -158,6 +164,7 @@ static void take_parts(struct stream *s, Str list)
         part->from = p.from;
         part->is_added = p.added;
         part->is_late = p.late;
+        part->told = p.told;
     }
 }
 
@@ -229,6 +236,7 @@ struct stream *stream_restore(struct roster *r, const struct image_stream *m, st
         s->page = page_enter(&r->pages, s->client, s->user, s->is_named, s->is_poll);
         list_append(&s->page->streams, &s->mates);
         take_parts(s, m->parts);
+        stream_watch(s);
         audience_enter(s);
     }
     if (m->state == IMAGE_PARTING || !m->known)

@@ -121,7 +121,7 @@ bool stream_greet(struct stream *s)
     }
     bool has_room = s->sink->ops->connected(s->sink, &c);
     buf_fini(&names);
-    return stream_wrote(s, has_room);
+    return stream_wrote(s, has_room) && stream_tell_presence(s);
 }
 
 bool stream_is_for(const struct stream *s, const struct event *e)
@@ -207,6 +207,8 @@ void stream_tick(struct stream *s)
         stream_bye(s, BYE_SLOW);
     } else if (owes_notice(s)) {
         give_notice(s);
+    } else if (stream_owes_presence(s)) {
+        stream_tell_presence(s);
     } else if (!s->is_full && !s->is_poll && now - s->written >= s->ping * (Msec)1000) {
         beat(s);
     } else {

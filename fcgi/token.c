@@ -5,6 +5,7 @@
 #include "wire/accounts.h"
 #include "wire/message.h"
 #include "wire/names.h"
+#include "wire/people.h"
 #include "wire/refusal.h"
 
 #include <stdlib.h>
@@ -192,6 +193,19 @@ static bool read_grants(struct buf *list, const Json *grants, const char *right,
     return true;
 }
 
+/* As its author wrote it, but for blanks. `payload` is valid JSON. */
+static bool read_public(struct buf *out, Str payload, const Json *grants, struct fault *why)
+{
+    Str own = STR_NONE, raw;
+    if (!json_get(grants, "public"))
+        return true;
+    if (!json_member_text(payload, "belfry", &own) || !json_member_text(own, "public", &raw))
+        return refuse(why, "belfry.public: its name is written with escapes");
+    if (json_put_compact(out, raw))
+        return true;
+    return fail(why, REFUSE_INVALID_TOKEN, "belfry.public: at most %d bytes are taken", PUBLIC_MAX);
+}
+
 static Str keep(struct buf *room, Str s)
 {
     Str kept = str_make(room->p + room->len, s.len);
@@ -203,23 +217,26 @@ static Str keep(struct buf *room, Str s)
 struct token *token_copy(const struct token *t)
 {
     const struct grants *g = &t->grants;
-    size_t bytes = t->user.len + t->id.len + g->subscribe.len + g->publish.len + g->presence.len;
+    size_t bytes = t->user.len + t->id.len + t->public.len + g->subscribe.len + g->publish.len +
+                   g->presence.len;
     struct token *made = must_alloc(sizeof *made + bytes);
     struct buf room = {.p = (char *)(made + 1), .cap = bytes + 1, .max = bytes};
     *made = *t;
     made->refs = 1;
     made->user = keep(&room, t->user);
     made->id = keep(&room, t->id);
+    made->public = keep(&room, t->public);
     made->grants = (struct grants){keep(&room, g->subscribe), keep(&room, g->publish),
                                    keep(&room, g->presence)};
     return made;
 }
 
-static struct token *read_claims(const Json *claims, const struct token_wants *wants, Msec wall,
-                                 struct fault *why)
+static struct token *read_claims(Str payload, const Json *claims, const struct token_wants *wants,
+                                 Msec wall, struct fault *why)
 {
     struct token t = {0};
-    struct buf lists[3], id;
+    struct buf lists[3], id, public;
+    buf_init(&public, PUBLIC_MAX);
     const Json *grants = json_get(claims, "belfry");
     for (size_t i = 0; i < COUNT_OF(lists); i++)
         buf_init(&lists[i], TOKEN_MAX + 4 * TOKEN_GRANTS);
@@ -233,13 +250,16 @@ static struct token *read_claims(const Json *claims, const struct token_wants *w
               (!grants || json_is_object(grants) || refuse(why, "belfry: is not an object")) &&
               read_grants(&lists[0], grants, "subscribe", why) &&
               read_grants(&lists[1], grants, "publish", why) &&
-              read_grants(&lists[2], grants, "presence", why);
+              read_grants(&lists[2], grants, "presence", why) &&
+              read_public(&public, payload, grants, why);
     t.id = buf_str(&id);
+    t.public = buf_str(&public);
     t.grants = (struct grants){buf_str(&lists[0]), buf_str(&lists[1]), buf_str(&lists[2])};
     struct token *made = ok ? token_copy(&t) : NULL;
     for (size_t i = 0; i < COUNT_OF(lists); i++)
         buf_fini(&lists[i]);
     buf_fini(&id);
+    buf_fini(&public);
     return made;
 }
 
@@ -250,7 +270,7 @@ struct token *token_read(Str payload, const struct token_wants *wants, Msec wall
     if (claims && !json_is_object(claims))
         refuse(why, "payload: is not an object");
     else if (claims)
-        t = read_claims(claims, wants, wall, why);
+        t = read_claims(payload, claims, wants, wall, why);
     json_free(claims);
     return t;
 }

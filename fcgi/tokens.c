@@ -137,7 +137,7 @@ static void remember(struct tokens *t, const char digest[JWT_DIGEST], struct tok
     memcpy(k->digest, digest, sizeof k->digest);
     k->token = token_ref(token);
     k->until = until;
-    k->size = sizeof *k + sizeof *token + token->user.len + token->id.len +
+    k->size = sizeof *k + sizeof *token + token->user.len + token->id.len + token->public.len +
               token->grants.subscribe.len + token->grants.publish.len + token->grants.presence.len;
     map_put(&t->known, str_make(k->digest, sizeof k->digest), k);
     list_append(&t->order, &k->node);

@@ -188,6 +188,23 @@ static bool put_links(const struct hub *h, const Json *question, struct buf *out
     return buf_putc(out, ']');
 }
 
+static bool put_who(const struct hub *h, const Json *question, struct buf *out, struct fault *why)
+{
+    Str channel;
+    if (!admin_word(question, "channel", &channel, why) ||
+        !channel_is_valid(channel, "channel", why))
+        return false;
+    if (!presence_is_known(h))
+        return fail(why, REFUSE_HUB_AWAY, "the hub has just started: the workers are asked");
+    struct buf whole;
+    buf_init(&whole, BODY_MAX);
+    presence_put(h, channel, PAGE_MAX, &whole);
+    Str members = str_skip(buf_str(&whole), 1);
+    buf_put(out, str_make(members.p, members.len - 1));
+    buf_fini(&whole);
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*put)(const struct hub *h, const Json *question, struct buf *out, struct fault *why);
@@ -200,6 +217,7 @@ static const struct {
     {"users", users_list, NULL},      {"user", NULL, users_change},
     {"token", NULL, users_token},     {"grant", NULL, users_grant},
     {"revoke", NULL, users_revoke},   {"kick", NULL, users_kick},
+    {"who", put_who, NULL},
 };
 
 static bool answer_now(struct hub *h, struct asker *a, const Json *question, size_t i,

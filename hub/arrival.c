@@ -159,7 +159,11 @@ bool arrival_on_message(struct hub *h, struct peer *p, Str body)
         client_close(h, c, p, m.poll);
         refuse(h, p, m.ref, &why);
         opening_free(o);
-    } else if (begin_needs_find(&o->begin)) {
+        return true;
+    }
+    client_show(c, m.label, m.public);
+    presence_enter(h, claim, buf_str(&o->names), h->now.wall);
+    if (begin_needs_find(&o->begin)) {
         begin_prepare_find(h, &o->begin, &o->find);
         hub_submit(h, &o->find.op, &owner);
     } else {

@@ -1,6 +1,8 @@
 #include "engine.h"
 
+#include "base/json.h"
 #include "base/random.h"
+#include "wire/people.h"
 
 #include <stdlib.h>
 
@@ -27,6 +29,8 @@ static void forget(struct hub *h, struct client *c)
     {
         drop_part(c, CONTAINER_OF(node, struct part, list));
     }
+    free(c->label);
+    free(c->public);
     free(c);
 }
 
@@ -77,6 +81,8 @@ static struct client *make(struct hub *h, Str name, Str user, bool named, struct
         memcpy(behind, user.p, user.len);
     c->user = behind;
     c->named = named;
+    c->label = str_dup(STR_NONE);
+    c->public = str_dup(STR_NONE);
     list_init(&c->claims);
     list_init(&c->parts);
     map_put(&h->clients.by_name, client_name(c), c);
@@ -102,7 +108,16 @@ struct client *client_need(struct hub *h, Str name, Str user, bool named, bool *
     return make(h, name, user, named, why);
 }
 
-static struct claim *find_claim(const struct client *c, const struct peer *p)
+void client_show(struct client *c, Str label, Str public)
+{
+    free(c->label);
+    free(c->public);
+    c->label = str_dup(label_is_valid(label, "name", NULL) ? label : STR_NONE);
+    bool is_fit = public.len && public.len <= PUBLIC_MAX && json_check(public, NULL);
+    c->public = str_dup(is_fit ? public : STR_NONE);
+}
+
+struct claim *client_find_claim(const struct client *c, const struct peer *p)
 {
     struct list *node, *safe;
     LIST_EACH(node, safe, &c->claims)
@@ -116,13 +131,14 @@ static struct claim *find_claim(const struct client *c, const struct peer *p)
 
 struct claim *client_claim(struct hub *h, struct client *c, struct peer *p)
 {
-    struct claim *claim = find_claim(c, p);
+    struct claim *claim = client_find_claim(c, p);
     if (claim) {
         list_remove(&claim->of_client);
     } else {
         claim = must_alloc(sizeof *claim);
         claim->client = c;
         claim->peer = p;
+        list_init(&claim->seats);
         list_append(&p->claims, &claim->of_peer);
     }
     list_append(&c->claims, &claim->of_client);
@@ -166,13 +182,14 @@ static void drop_claim(struct hub *h, struct claim *claim)
     client_count(h, claim, 0, 0);
     list_remove(&claim->of_client);
     list_remove(&claim->of_peer);
+    presence_leave(h, claim);
     free(claim);
     client_idle(h, c, h->now.mono);
 }
 
 void client_close(struct hub *h, struct client *c, struct peer *p, bool poll)
 {
-    struct claim *claim = find_claim(c, p);
+    struct claim *claim = client_find_claim(c, p);
     if (!claim)
         return;
     client_count(h, claim, claim->streams - (!poll && claim->streams > 0),

@@ -20,6 +20,7 @@ struct claim {
     struct client *client;
     struct peer *peer;
     struct list of_client, of_peer;
+    struct list seats; /* the channels it is present on (presence.h) */
     uint32_t streams, polls;
 };
 
@@ -33,6 +34,8 @@ struct part {
 
 struct client {
     const char *user; /* behind the name */
+    char *label;      /* what it calls itself; "": nothing */
+    char *public;     /* JSON, shown of its user; "": nothing */
     bool named;
     struct list claims; /* the link that claimed it last stands last */
     struct list parts;
@@ -60,11 +63,14 @@ struct client *client_find(const struct hub *h, Str name);
  * LIMIT. */
 MUST_USE struct client *client_need(struct hub *h, Str name, Str user, bool named, bool *known,
                                     struct fault *why);
+/* What is shown of it where it is present; what is not fit for that is let go. */
+void client_show(struct client *c, Str label, Str public);
 struct claim *client_claim(struct hub *h, struct client *c, struct peer *p);
 /* It has so many now. */
 void client_count(struct hub *h, struct claim *claim, uint32_t streams, uint32_t polls);
 /* Whether the user may have one more; false: LIMIT. */
 MUST_USE bool client_has_room(struct hub *h, Str user, struct fault *why);
+struct claim *client_find_claim(const struct client *c, const struct peer *p); /* NULL: none */
 /* A stream or poll of it ended on this link. */
 void client_close(struct hub *h, struct client *c, struct peer *p, bool poll);
 /* A link went, and all its claims with it. */

@@ -13,10 +13,12 @@
 #include "hub.h"
 #include "metrics.h"
 #include "peer.h"
+#include "presence.h"
 #include "ring.h"
 #include "ticket.h"
 #include "topic.h"
 #include "wire/accounts.h"
+#include "typing.h"
 #include "wire/refusal.h"
 #include "wire/socket.h"
 
@@ -47,6 +49,8 @@ struct hub {
     struct limits limits; /* of users */
     struct ring ring;
     struct fleeting fleeting;
+    struct presence presence;
+    struct typing typing;
     struct changes changes;
     struct asks asks;
 

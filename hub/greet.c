@@ -70,6 +70,8 @@ static void take_client(struct hub *h, struct peer *p, const struct msg_client *
     if (m->streams || m->polls) {
         struct claim *claim = client_claim(h, c, p);
         client_count(h, claim, m->streams, m->polls);
+        client_show(c, m->label, m->public);
+        presence_enter(h, claim, m->channels, h->now.wall - m->since);
     } else if (!known || c->away == p->boot) {
         c->away = 0;
         client_idle(h, c, h->now.mono > m->gone ? h->now.mono - m->gone : 0);

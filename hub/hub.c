@@ -12,6 +12,7 @@
 #include "refill.h"
 #include "retention.h"
 #include "tool.h"
+#include "wire/people.h"
 
 #include <stdlib.h>
 
@@ -29,6 +30,8 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     tickets_init(&h->tickets);
     limits_init(&h->limits, o, 1);
     fleeting_init(&h->fleeting);
+    presence_init(&h->presence);
+    typing_init(&h->typing);
     changes_init(&h->changes);
     asks_init(&h->asks);
     list_init(&h->inspections);
@@ -51,6 +54,7 @@ void hub_start(struct hub *h, struct journal *j, const struct journal_state *s, 
     epochs_init(&h->epochs, s->epochs, s->epoch_count);
     h->through = s->head;
     h->is_writable = !s->is_full;
+    presence_start(h, s->epoch_count <= 1);
     h->channels.forgotten = s->forgotten;
     channel_table_start(&h->channels, now.wall);
     ring_init(&h->ring, h->o->ring_events, h->o->ring_bytes, s->head);
@@ -64,6 +68,8 @@ void hub_free(struct hub *h)
     clients_fini(h);
     account_fini(h);
     tickets_fini(&h->tickets);
+    presence_fini(h);
+    typing_fini(&h->typing);
     changes_fini(h);
     asks_fini(h);
     inspect_fini(h);
@@ -154,6 +160,8 @@ static bool on_query(struct hub *h, struct peer *p, Str body)
     buf_init(&answer, BODY_MAX);
     if (str_eq(m.what, STR("metrics")))
         metrics_print(h, &text);
+    else if (str_eq(m.what, STR("presence")) && presence_is_known(h))
+        presence_put(h, m.channel, PEOPLE_SHOWN, &text);
     msg_answer_pack(&answer, &(struct msg_answer){m.ref, buf_str(&text)});
     buf_fini(&text);
     peer_send(h, p, VERB_ANSWER, &answer);
@@ -188,13 +196,15 @@ static const struct {
     enum verb verb;
     bool (*on)(struct hub *h, struct peer *p, Str body);
 } table[] = {
-    {VERB_PUBLISH, publish_on_message}, {VERB_PULSE, on_pulse},
-    {VERB_OPEN, arrival_on_message},    {VERB_CLOSE, arrival_on_close},
-    {VERB_FETCH, fetch_on_message},     {VERB_LEAVE, arrival_on_leave},
-    {VERB_CHANGE, change_on_message},   {VERB_ADDED, change_on_added},
-    {VERB_TOLD, asks_on_told},          {VERB_QUERY, on_query},
-    {VERB_GOODBYE, on_goodbye},         {VERB_MOVED, on_moved},
-    {VERB_TICKET, ticket_on_message},   {VERB_REDEEM, ticket_on_redeem},
+    {VERB_PUBLISH, publish_on_message},  {VERB_PULSE, on_pulse},
+    {VERB_OPEN, arrival_on_message},     {VERB_CLOSE, arrival_on_close},
+    {VERB_FETCH, fetch_on_message},      {VERB_LEAVE, arrival_on_leave},
+    {VERB_CHANGE, change_on_message},    {VERB_ADDED, change_on_added},
+    {VERB_TOLD, asks_on_told},           {VERB_QUERY, on_query},
+    {VERB_GOODBYE, on_goodbye},          {VERB_MOVED, on_moved},
+    {VERB_TICKET, ticket_on_message},    {VERB_REDEEM, ticket_on_redeem},
+    {VERB_HERE, presence_on_here},       {VERB_WATCH, presence_on_watch},
+    {VERB_UNWATCH, presence_on_unwatch},
 };
 
 static void dispatch(struct hub *h, struct peer *p, int verb, Str body)
@@ -290,6 +300,7 @@ static void extend_leases(struct hub *h, Msec delay)
     struct peer *p;
     for (size_t at = 0; (p = map_next(&h->peers.by_id, &at));)
         p->heard += delay;
+    presence_extend(h, delay);
 }
 
 void hub_tick(struct hub *h, Now now)
@@ -305,6 +316,8 @@ void hub_tick(struct hub *h, Now now)
     changes_expire(h);
     asks_expire(h);
     fleeting_expire(&h->fleeting, now.mono);
+    presence_expire(h);
+    typing_expire(h);
     if (now.mono >= h->beaten + BEAT_MS) {
         h->beaten = now.mono;
         peers_beat(h);
@@ -322,6 +335,7 @@ bool hub_turn(struct hub *h, Now now)
     bool more = refill_all(h);
     retention_turn(h);
     peers_reap(h);
+    presence_turn(h);
     if (h->is_stopping && h->ops == 0 && !h->has_noted_last) {
         h->has_noted_last = true;
         retention_note(h);

@@ -90,6 +90,7 @@ struct peer *peer_new(struct hub *h, Str id, uint64_t boot, Str name)
     figures_init(&p->figures);
     list_init(&p->waiting);
     list_init(&p->claims);
+    list_init(&p->watches);
     succeed(h, peer_by_boot(h, boot), p);
     succeed(h, peer_by_id(h, id), p);
     map_put(&h->peers.by_id, p->id, p);
@@ -125,6 +126,7 @@ static void reap(struct hub *h, struct peer *p)
     peer_unsubscribe_all(h, p);
     map_fini(&p->subs);
     clients_leave(h, p);
+    presence_unwatch(h, p);
     changes_leave(h, p->link);
     asks_leave(h, p->link);
     fetches_drop(p);

@@ -35,6 +35,7 @@ struct peer {
     size_t asked_bytes;                 /* of slices under way or waiting for credit */
     struct list waiting;                /* rows that wait for credit (fetch.h) */
     struct list claims;                 /* its clients */
+    struct list watches;                /* channels whose presence it is told (presence.h) */
     struct list lagging;
     struct figures figures;
     uint64_t turn; /* of the last fan-out that saw it */

@@ -109,7 +109,8 @@ static void fan_out_send(struct hub *h, struct publish *p, size_t i)
         fan_out_logged(h, p->channels[k], p->a.events[k]);
     const struct composed *c = &p->each[i];
     for (size_t k = 0; k < c->ephemeral_count; k++)
-        fan_out_ephemeral(h, c->ephemerals[k]);
+        if (!typing_takes(h, c->ephemerals[k]))
+            fan_out_ephemeral(h, c->ephemerals[k]);
 }
 
 /* Only ephemeral events: they waited for their turn, not for room on the disk. */

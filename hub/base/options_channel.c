@@ -70,11 +70,13 @@ static bool take_access(struct channel_rule *rule, enum action action, const cha
     struct option_row row = *option_find(STR("access"));
     option_CHOICE_ACCESS value = ACCESS_UNSAID;
     row.name = action_name(action);
+    bool takes_names = action == MAY_PRESENCE && str_eq(entry->value, STR("anonymous"));
     if (rule->access[action] != ACCESS_UNSAID)
         return fail_twice(place, entry, why);
-    if (!option_set(&row, place, entry->value, &value, why))
+    if (!option_set(&row, place, takes_names ? STR("open") : entry->value, &value, why))
         return false;
     rule->access[action] = (enum access)value;
+    rule->takes_names |= takes_names;
     return true;
 }
 

@@ -24,6 +24,7 @@ extern const struct command log_command;
 extern const struct command channels_command;
 extern const struct command streams_command;
 extern const struct command links_command;
+extern const struct command who_command;
 extern const struct command stats_command;
 extern const struct command top_command;
 extern const struct command backup_command;

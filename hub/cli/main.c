@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
     &links_command, &stats_command,   &top_command,    &backup_command,   &check_command,
     &prune_command, &recover_command, &doctor_command, &token_command,    &keygen_command,
     &user_command,  &users_command,   &grant_command,  &revoke_command,   &kick_command,
+    &who_command,
 };
 
 static const struct command *find(const char *name)

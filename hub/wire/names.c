@@ -70,6 +70,11 @@ bool user_is_valid(Str name, const char *field, struct fault *why)
     return true;
 }
 
+bool label_is_valid(Str name, const char *field, struct fault *why)
+{
+    return is_text(name, LABEL_MAX, field, why);
+}
+
 static bool is_one_of(Str name, const char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++)

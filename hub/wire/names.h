@@ -8,6 +8,7 @@
 
 #define CHANNEL_MAX    128 /* bytes of UTF-8 */
 #define USER_MAX       64
+#define LABEL_MAX      64
 #define EVENT_NAME_MAX 64
 #define CLIENT_MIN     16
 #define CLIENT_MAX     64
@@ -19,6 +20,8 @@ bool channel_is_valid(Str name, const char *field, struct fault *why);
 bool pattern_is_valid(Str name, const char *field, struct fault *why);
 /* As channels, 1..64 bytes, no `:`. */
 bool user_is_valid(Str name, const char *field, struct fault *why);
+/* What an anonymous client calls itself: 1..64 bytes of UTF-8 without control characters. */
+bool label_is_valid(Str name, const char *field, struct fault *why);
 /* 1..64 bytes of UTF-8 without control characters; the hub's own names (connected, gap, bye,
  * token, presence) and EventSource's (error, open) are refused; `typing` only when ephemeral.
  * Empty is fine: an event without a name. */

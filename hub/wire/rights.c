@@ -16,7 +16,7 @@ bool is_own_channel(Str user, Str channel)
            str_eq(str_skip(channel, USER_PREFIX.len), user);
 }
 
-static bool is_for_all(Str names, Str channel)
+bool is_for_all(Str names, Str channel)
 {
     for (Str name; str_cut(&names, ',', &name);) {
         name = str_trim(name);
@@ -89,6 +89,14 @@ bool may(const struct rights *r, enum action action, Str channel)
 {
     return (is_reading(action) && is_own_channel(r->user, channel)) ||
            may_by_rule(r, r->user.len > 0, action, channel);
+}
+
+bool rights_take_names(const struct rights *r, Str channel)
+{
+    for (size_t i = 0; i < r->rule_count; i++)
+        if (pattern_matches(r->rules[i].pattern, channel))
+            return r->rules[i].takes_names;
+    return false;
 }
 
 const char *action_name(enum action action)

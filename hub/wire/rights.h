@@ -24,6 +24,7 @@ enum access {
 struct channel_rule {
     Str pattern;
     enum access access[ACTION_COUNT]; /* UNSAID: as the default */
+    bool takes_names;                 /* clients without a user may say who they are */
 };
 
 /* Lists (message.h) of names and patterns. Who may subscribe may read back, too. */
@@ -49,6 +50,9 @@ bool may(const struct rights *r, enum action action, Str channel);
 /* The same but for the own channel: true or false for everybody who differs in the name alone. */
 bool may_by_rule(const struct rights *r, bool is_user, enum action action, Str channel);
 bool is_own_channel(Str user, Str channel);
+bool is_for_all(Str names, Str channel); /* `names`: the option's */
+/* Whether an anonymous client is shown by the name it gives itself. */
+bool rights_take_names(const struct rights *r, Str channel);
 const char *action_name(enum action action); /* "subscribe" */
 
 #endif

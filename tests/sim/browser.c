@@ -59,6 +59,7 @@ static void make(struct browser *p)
     if (!p->url)
         p->wants = 1u << dice_roll(d, USER_CHANNEL);
     snprintf(p->name, sizeof p->name, "client-%02u-of-a-page", p->number);
+    p->with_presence = (w->setup.seed + p->number) % 2;
     snprintf(p->actor, sizeof p->actor, "p%u", p->number);
     buf_init(&p->text, SIZE_MAX / 2);
 }
@@ -157,6 +158,7 @@ static void clear(struct browser *p)
     p->asking = p->asked = p->remembered = p->limbo = 0;
     p->has_cursor = !cursor_is_none(p->last);
     p->began = CURSOR_NONE;
+    memset(p->seen, 0, sizeof p->seen);
     p->is_exact = !p->world->setup.may_fork && dice_luck(&p->dice, 30);
 }
 
@@ -177,6 +179,8 @@ static void open_stream(struct browser *p, struct workside *k)
                                .listed = p->url != 0,
                                .envelope = p->has_envelope,
                                .ping = PING,
+                               .presence = p->with_presence,
+                               .label = str_of(p->actor),
                                .limit = p->limit};
     q.rights.user = q.user;
     set_start(p, &q, text);

@@ -18,6 +18,11 @@ static const char *look_at(const struct hub *h, const struct peer *p)
                : "a link is known by one name alone";
 }
 
+void peek_presence(struct hub *h, Str channel, struct buf *out)
+{
+    presence_put(h, channel, SIZE_MAX, out);
+}
+
 const char *peek_hub(struct hub *h)
 {
     const struct peer *p;

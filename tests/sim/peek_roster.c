@@ -23,6 +23,11 @@ static const char *look_at(const struct roster *r, const struct stream *s)
     return NULL;
 }
 
+bool peek_is_on(const struct stream *s, Str channel)
+{
+    return stream_find_part(s, channel) != NULL;
+}
+
 /* A poll may have begun just now. */
 const char *peek_roster(struct roster *r)
 {

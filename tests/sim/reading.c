@@ -1,5 +1,7 @@
 #include "reading.h"
 
+#include "attending.h"
+
 #include "base/json.h"
 #include "wire/names.h"
 
@@ -178,6 +180,8 @@ static void take_block(struct browser *p, Str block)
         on_gap(p, data);
     else if (str_eq(event, STR("bye")))
         on_bye(p, data);
+    else if (str_eq(event, STR("presence")))
+        page_on_presence(p, data);
     else if (data.p)
         on_message(p, data, at);
     else if (!cursor_is_none(at))

@@ -1,6 +1,8 @@
 #include "world.h"
 
+#include "attending.h"
 #include "base/hash.h"
+#include "base/options_channel.h"
 #include "tests/fault/check.h"
 #include "verdict.h"
 
@@ -64,6 +66,16 @@ static void load(struct options *o, enum program program)
         abort();
 }
 
+/* Whoever has no user says who it is. */
+static void let_names_be_said(struct options *o)
+{
+    const struct config_entry entry = {
+        .section = STR("channel *"), .name = STR("presence"), .value = STR("anonymous")};
+    struct fault why;
+    if (!options_take_channel(o, "simulate", &entry, &why))
+        abort();
+}
+
 static void set_sizes(struct world *w)
 {
     const struct setup *s = &w->setup;
@@ -71,6 +83,7 @@ static void set_sizes(struct world *w)
     load(h, PROGRAM_HUB);
     load(k, PROGRAM_WORKER);
     k->access = ACCESS_OPEN;
+    let_names_be_said(h);
     h->ring_events = s->hub_ring;
     h->keep = s->keep;
     h->age = s->age;
@@ -328,6 +341,7 @@ void world_settle(struct world *w)
     press_publish_each(w);
     wait_for_all(w);
     look_inside(w);
+    attending_settle(w);
     wait_for_all(w);
     for (unsigned i = 0; i < w->setup.pages; i++)
         page_drain(&w->pages[i]);

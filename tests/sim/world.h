@@ -70,6 +70,12 @@ void call_begin(struct workside *w, struct call *c, enum verb verb, struct buf *
 
 enum page_state { PAGE_AWAY, PAGE_WAITS, PAGE_ON };
 
+/* attending.c: who is on a channel, as a page was told; 0: nothing. */
+struct attendance {
+    uint64_t version;
+    unsigned users;
+};
+
 /* A page's connection in the hands of one worker. */
 struct hold {
     struct outlet outlet; /* first */
@@ -86,7 +92,7 @@ struct browser {
     char actor[8];
     bool is_made;
     /* what it is */
-    bool is_poll, is_named, has_envelope, has_user;
+    bool is_poll, is_named, has_envelope, has_user, with_presence;
     unsigned url; /* channels in its URL */
     uint8_t first;
     char name[24]; /* client= */
@@ -121,6 +127,7 @@ struct browser {
     unsigned asking;      /* POSTs under way */
     unsigned asked;       /* by POSTs of this connection: perhaps done, though nobody said so */
     Msec ask_at;
+    struct attendance seen[ROOM_CHANNELS]; /* on this connection */
 };
 
 struct meant; /* an event that somebody means to publish (press.c) */
@@ -209,5 +216,7 @@ void press_fini(struct world *w);
 /* peek.c: what only the programs themselves know. NULL: all is well. */
 const char *peek_hub(struct hub *h);
 const char *peek_roster(struct roster *r);
+void peek_presence(struct hub *h, Str channel, struct buf *out);
+bool peek_is_on(const struct stream *s, Str channel);
 
 #endif

@@ -46,7 +46,7 @@ class Told:
 
 
 def masked(text):
-    text = re.sub(r'"time":\d+', '"time":0', text)
+    text = re.sub(r'"(time|version)":\d+', r'"\1":0', text)
     text = re.sub(r'"clientId":"[^"]*"', '"clientId":""', text)
     return re.sub(r"retry: \d+", "retry: 0", text).strip()
 
@@ -97,7 +97,7 @@ def test_http_md(hub, worker, site):
 VALUES = {"json": True, "ttl": 60, "ephemeral": True, "idempotencyKey": "k1", "exclude": "0123456789abcdef",
           "ref": "mine"}
 QUESTIONS = {"channels": {"prefix": "", "limit": 10}, "log": {"channels": [], "limit": 10, "order": "desc"},
-             "streams": {"limit": 10}}
+             "streams": {"limit": 10}, "who": {"channel": "a"}}
 
 
 def protocol():

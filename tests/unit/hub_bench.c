@@ -166,6 +166,22 @@ static void put_ticket(struct buf *out, int verb, Str body)
         buf_printf(out, " %.*s", FMT(m.user));
 }
 
+/* a whole crowd +came ~changed -left =count */
+static void put_presence(struct buf *out, Str body)
+{
+    struct msg_presence m;
+    struct msg_person p;
+    assert_true(msg_presence_unpack(body, &m));
+    buf_printf(out, " %.*s%s%s", FMT(m.channel), m.whole ? " whole" : "", m.crowd ? " crowd" : "");
+    for (Str item; list_next(&m.came, &item);) {
+        assert_true(msg_person_unpack(item, &p));
+        buf_printf(out, " %c%.*s", p.fresh ? '+' : '~', FMT(p.key));
+    }
+    for (Str key; list_next(&m.left, &key);)
+        buf_printf(out, " -%.*s", FMT(key));
+    buf_printf(out, " =%u", m.count);
+}
+
 static void put_message(struct buf *out, int verb, Str body)
 {
     buf_putz(out, verb_name(verb));
@@ -189,6 +205,8 @@ static void put_message(struct buf *out, int verb, Str body)
         put_accounts(out, body);
     } else if (verb == VERB_PUBLISHED) {
         put_published(out, body);
+    } else if (verb == VERB_PRESENCE) {
+        put_presence(out, body);
     } else if (verb == VERB_GAP && msg_gap_unpack(body, &gap)) {
         put_gap(out, gap.reason, gap.oldest, gap.channels);
     } else if (verb == VERB_REJECT && msg_reject_unpack(body, &reject)) {

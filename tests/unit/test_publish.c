@@ -92,7 +92,7 @@ static void ephemeral_events_are_not_logged_and_keep_their_place(void **state)
 {
     struct bench *b = *state;
     struct msg_send typing = {.channels = names(b, "a"),
-                              .event = STR("typing"),
+                              .event = STR("wave"),
                               .data = STR("t"),
                               .flags = EVENT_EPHEMERAL};
     hello(b, "w1", 0, "a");

@@ -71,7 +71,6 @@ static void other_paths_are_not_there(void **state)
     assert_int_equal(refusal("/other/send"), REFUSE_NOT_FOUND);
     assert_int_equal(refusal("/events/a/b"), REFUSE_NOT_FOUND);
     assert_int_equal(refusal("/events/user/a/b"), REFUSE_NOT_FOUND);
-    assert_int_equal(refusal("/events/presence"), REFUSE_NOT_FOUND);
     assert_int_equal(refusal("/events/1/2/3/4/5/6/7/8/9"), REFUSE_NOT_FOUND);
 }
 
