@@ -39,7 +39,7 @@ class Sub(Program):
 
     def wait_open(self):
         def is_open():
-            done = command(self.hub.world, "links", "--json")
+            done = command(self.hub.world, "links", "who", "--json")
             if done.returncode:
                 return False
             return any(link["name"] == "sub-%d" % self.pid and link["channels"]
