@@ -39,7 +39,7 @@ class Sub(Program):
 
     def wait_open(self):
         def is_open():
-            done = command(self.hub.world, "links", "who", "--json")
+            done = command(self.hub.world, "links", "--json")
             if done.returncode:
                 return False
             return any(link["name"] == "sub-%d" % self.pid and link["channels"]
@@ -68,7 +68,7 @@ def test_help_lists_every_command_and_each_explains_itself():
     named = commands()
     assert named == ["pub", "sub", "log", "channels", "streams", "links", "stats", "top", "backup",
                      "check", "prune", "recover", "doctor", "token", "keygen",
-                     "user", "users", "grant", "revoke", "kick"]
+                     "user", "users", "grant", "revoke", "kick", "who"]
     for name in named:
         done = subprocess.run([BELFRY, name, "--help"], capture_output=True, text=True, check=True)
         assert done.stdout.startswith("usage: belfry " + name)
