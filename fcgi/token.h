@@ -33,7 +33,7 @@ struct token {
     Msec expires; /* its `exp` */
     Msec issued;  /* its `iat`; 0: nobody knows */
     Str user;
-    Str id; /* as accounts.h has it; empty: it has no `jti` */
+    Str id;     /* as accounts.h has it; empty: it has no `jti` */
     Str public; /* JSON, shown of the user to whoever sees presence; may be empty */
     struct grants grants;
 };

@@ -17,8 +17,8 @@
 #include "ring.h"
 #include "ticket.h"
 #include "topic.h"
-#include "wire/accounts.h"
 #include "typing.h"
+#include "wire/accounts.h"
 #include "wire/refusal.h"
 #include "wire/socket.h"
 
