@@ -333,11 +333,7 @@ static bool on_beat(struct link *l, Str body)
 
 static bool on_presence(struct link *l, Str body)
 {
-    struct msg_presence m;
-    if (!msg_presence_unpack(body, &m))
-        return false;
-    roster_on_presence(l->roster, &m);
-    return true;
+    return roster_on_presence(l->roster, body);
 }
 
 static bool on_add(struct link *l, Str body)

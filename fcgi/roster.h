@@ -54,7 +54,7 @@ void roster_on_gap(struct roster *r, const struct msg_gap *m);
 void roster_on_accounts(struct roster *r, const struct msg_accounts *m);
 void roster_on_kick(struct roster *r, const struct msg_kick *m);
 void roster_on_through(struct roster *r, Cursor through);
-void roster_on_presence(struct roster *r, const struct msg_presence *m);
+bool roster_on_presence(struct roster *r, Str body); /* PRESENCE; false: malformed */
 /* Fills the answer's code, detail, channels (list; `channels` is the memory for it) and at. */
 void roster_on_add(struct roster *r, const struct msg_add *m, struct msg_added *answer,
                    struct buf *channels);

@@ -99,11 +99,15 @@ bool stream_tell_presence(struct stream *s)
     return true;
 }
 
-void roster_on_presence(struct roster *r, const struct msg_presence *m)
+bool roster_on_presence(struct roster *r, Str body)
 {
-    struct room *w = room_find(&r->rooms, m->channel);
-    if (w && !room_apply(w, m))
+    struct msg_presence m;
+    if (!msg_presence_unpack(body, &m))
+        return false;
+    struct room *w = room_find(&r->rooms, m.channel);
+    if (w && !room_apply(w, &m))
         tell_name(r, VERB_WATCH, w->channel);
+    return true;
 }
 
 void roster_watch_again(struct roster *r)

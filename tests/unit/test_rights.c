@@ -79,9 +79,13 @@ static void the_first_rule_that_takes_a_channel_in_decides(void **state)
 {
     (void)state;
     const struct channel_rule rules[] = {
-        {STR("room:vip:*"), {[MAY_SUBSCRIBE] = ACCESS_CLOSED, [MAY_PUBLISH] = ACCESS_GRANTED}},
-        {STR("room:*"), {[MAY_SUBSCRIBE] = ACCESS_OPEN, [MAY_PUBLISH] = ACCESS_AUTHENTICATED}},
-        {STR("user:*"), {[MAY_PUBLISH] = ACCESS_AUTHENTICATED}},
+        {STR("room:vip:*"),
+         {[MAY_SUBSCRIBE] = ACCESS_CLOSED, [MAY_PUBLISH] = ACCESS_GRANTED},
+         false},
+        {STR("room:*"),
+         {[MAY_SUBSCRIBE] = ACCESS_OPEN, [MAY_PUBLISH] = ACCESS_AUTHENTICATED},
+         false},
+        {STR("user:*"), {[MAY_PUBLISH] = ACCESS_AUTHENTICATED}, false},
     };
     struct rights r = {.access = ACCESS_GRANTED, .rules = rules, .rule_count = COUNT_OF(rules)};
     assert_true(may(&r, MAY_SUBSCRIBE, STR("room:1")));
@@ -101,7 +105,8 @@ static void the_first_rule_that_takes_a_channel_in_decides(void **state)
 static void grants_let_in_where_a_channel_is_granted(void **state)
 {
     (void)state;
-    const struct channel_rule rules[] = {{STR("room:shut"), {[MAY_SUBSCRIBE] = ACCESS_CLOSED}}};
+    const struct channel_rule rules[] = {
+        {STR("room:shut"), {[MAY_SUBSCRIBE] = ACCESS_CLOSED}, false}};
     struct rights r = {
         .access = ACCESS_GRANTED,
         .rules = rules,
