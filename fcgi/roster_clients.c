@@ -126,7 +126,7 @@ static bool may_change_all(const struct page *p, const struct msg_add *m, struct
 void roster_notice_crossing(struct roster *r, Str name)
 {
     const struct subscription *sub = subscription_find(&r->subs, name);
-    if (sub && sub->is_left)
+    if (sub && (sub->is_left || sub->is_back))
         r->has_hole = true;
 }
 

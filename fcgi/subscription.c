@@ -58,6 +58,7 @@ static struct subscription *make(struct subscriptions *ss, Str name)
 static void revive(struct subscriptions *ss, struct subscription *sub)
 {
     sub->is_left = sub->is_joined = false;
+    sub->is_back = true;
     list_remove(&sub->node);
     list_append(&ss->all, &sub->node);
     if (is_pattern(sub->name))
@@ -90,12 +91,14 @@ void subscription_join(struct subscription *sub, Cursor join)
     if (sub->is_joined)
         return;
     sub->is_joined = true;
+    sub->is_back = false;
     sub->covered = join;
 }
 
 static void leave(struct subscriptions *ss, struct subscription *sub, Msec now)
 {
     sub->is_left = true;
+    sub->is_back = false;
     sub->is_joined = false;
     sub->since = now;
     list_remove(&sub->lingers);

@@ -17,6 +17,7 @@ struct subscription {
     Cursor covered;       /* every later event came on this link, once it is joined */
     bool is_joined;
     bool is_left; /* LEAVE was said; kept a moment to notice an ADD that crossed it */
+    bool is_back; /* asked for again since, and not answered: an ADD may still have crossed LEAVE */
     unsigned refs;
     Msec since; /* lingers, or is left */
     Str name;   /* in the same memory */

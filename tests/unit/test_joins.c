@@ -138,6 +138,24 @@ static void a_channel_that_was_left_meanwhile_is_asked_for_again(void **state)
     buf_fini(&item);
 }
 
+/* The hub added it before it heard our LEAVE, and our OPEN after that is not answered yet. */
+static void a_channel_that_was_left_and_is_back_is_asked_for_again(void **state)
+{
+    struct desk *d = *state;
+    d->options.linger = 300;
+    open_named(d, "room:1", 100);
+    struct browser *b = browser_live(d, "room:2", 100);
+    stream_close(b->stream);
+    turn(d);
+    pass(d, 500);
+    assert_non_null(worker_said(d, VERB_LEAVE));
+    struct stream_request q = want("room:2");
+    browser_open(d, &q);
+    turn(d);
+    add(d, "room:2", CURSOR_NONE, 100);
+    next_hello(d);
+}
+
 /* What lies between comes on the link too, but is passed over there. */
 static void what_lies_between_a_join_and_the_link_comes_from_the_log(void **state)
 {
@@ -263,6 +281,7 @@ int main(void)
         T(what_was_added_before_a_second_welcome_is_said_again),
         T(a_late_channel_brings_nothing_that_a_pattern_has_brought),
         T(a_channel_that_was_left_meanwhile_is_asked_for_again),
+        T(a_channel_that_was_left_and_is_back_is_asked_for_again),
         T(what_lies_between_a_join_and_the_link_comes_from_the_log),
         T(a_gap_that_meets_a_stream_which_is_behind_is_told),
         T(hello_says_where_older_epochs_ended),
