@@ -6,6 +6,7 @@
 #include "tests/fault/check.h"
 #include "verdict.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -105,6 +106,7 @@ static void set_sizes(struct world *w)
 struct world *world_new(const struct setup *s)
 {
     struct world *w = must_alloc(sizeof *w);
+    assert(s->workers > 0);
     w->setup = *s;
     w->mono = START;
     w->wall = WALL + START;

@@ -10,7 +10,8 @@
 /* Its rights: room:* and a until a moment; b is anybody's. */
 static struct browser *open_granted(struct desk *d, const char *channels, Msec expires)
 {
-    static const struct channel_rule rules[] = {{{"b", 1}, {[MAY_SUBSCRIBE] = ACCESS_OPEN}}};
+    static const struct channel_rule rules[] = {
+        {.pattern = {"b", 1}, .access = {[MAY_SUBSCRIBE] = ACCESS_OPEN}}};
     struct stream_request q = want(channels);
     q.client = STR("client-granted-1");
     q.user = STR("alice");

@@ -85,7 +85,7 @@ static void what_a_client_has_begins_at_the_fork_at_most(void **state)
     buf_clear(&parts);
     client_put_parts(client_find(b->hub, STR("client-of-a-worker")), &parts);
     Str list = buf_str(&parts), item;
-    struct msg_part m;
+    struct msg_part m = {0};
     assert_true(list_next(&list, &item) && msg_part_unpack(item, &m));
     assert_int_equal(m.from, 2);
     buf_fini(&part);

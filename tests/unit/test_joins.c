@@ -210,8 +210,8 @@ static void hello_says_where_older_epochs_ended(void **state)
 static void what_is_remembered_begins_at_the_fork(void **state)
 {
     struct desk *d = *state;
-    struct msg_client client;
-    struct msg_part part;
+    struct msg_client client = {0};
+    struct msg_part part = {0};
     struct browser *b = open_named(d, "room:1", 100);
     add(d, "room:2", CURSOR_NONE, 100);
     stream_close(b->stream);

@@ -112,8 +112,9 @@ static void a_pattern_delivers_what_is_granted_from_then_on(void **state)
 {
     struct desk *d = *state;
     struct stream_request q = want("r*");
-    static const struct channel_rule rules[] = {{{"room:2", 6}, {[MAY_SUBSCRIBE] = ACCESS_GRANTED}},
-                                                {{"r*", 2}, {[MAY_SUBSCRIBE] = ACCESS_OPEN}}};
+    static const struct channel_rule rules[] = {
+        {.pattern = {"room:2", 6}, .access = {[MAY_SUBSCRIBE] = ACCESS_GRANTED}},
+        {.pattern = {"r*", 2}, .access = {[MAY_SUBSCRIBE] = ACCESS_OPEN}}};
     hub_begins(d);
     q.user = STR("alice");
     q.rights = (struct rights){

@@ -193,7 +193,7 @@ static void an_added_channel_without_a_name_is_refused(void **state)
     struct desk *d = *state;
     struct browser *b = browser_live(d, "room:1", 100);
     struct buf list, body;
-    struct msg_added answer;
+    struct msg_added answer = {0};
     buf_init(&list, 100);
     buf_init(&body, 1000);
     list_put(&list, STR_NONE);
