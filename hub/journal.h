@@ -64,6 +64,8 @@ struct append {
     size_t event_count;
     size_t size; /* bytes, for bounds */
 };
+/* As if it had never been tried: for a journal that rolled it back. */
+void append_undo(struct append *a);
 
 /* Takes the oldest events of one channel away: as long as one of the three says so, `most` at most.
  */

@@ -169,7 +169,7 @@ static bool answer_by_key(struct writer *w, struct append *a)
 
 void writer_append(struct writer *w, struct append *a)
 {
-    writer_unappend(a);
+    append_undo(a);
     if (a->key.len && answer_by_key(w, a))
         return;
     Position before = w->ledger.head;
@@ -177,20 +177,4 @@ void writer_append(struct writer *w, struct append *a)
         append_send(w, a, &a->sends[i]);
     if (a->key.len)
         keep_whole(w, a, before);
-}
-
-void writer_unappend(struct append *a)
-{
-    a->code = 0;
-    for (size_t i = 0; i < a->send_count; i++) {
-        struct append_send *s = &a->sends[i];
-        s->again = false;
-        s->at = s->epoch = s->time = 0;
-        if (s->n)
-            s->code = 0;
-    }
-    for (size_t i = 0; i < a->event_count; i++) {
-        a->events[i]->id = CURSOR_NONE;
-        a->events[i]->time = 0;
-    }
 }

@@ -108,7 +108,7 @@ static void answer_all(struct op_list *batch, const struct fault *why)
 {
     for (struct op *op = batch->first; op; op = op->next) {
         if (op->kind == OP_APPEND)
-            writer_unappend((struct append *)(void *)op);
+            append_undo((struct append *)(void *)op);
         op->why = *why;
     }
 }

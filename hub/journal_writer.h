@@ -37,6 +37,5 @@ void *writer_run(void *writer);
 
 /* journal_append.c: within the transaction. */
 void writer_append(struct writer *w, struct append *a);
-void writer_unappend(struct append *a); /* it was rolled back */
 
 #endif

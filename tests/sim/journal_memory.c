@@ -89,23 +89,6 @@ struct journal *journal_memory_base(struct journal_memory *j)
     return &j->base;
 }
 
-/* As if it had never been tried. */
-static void unappend(struct append *a)
-{
-    a->code = 0;
-    for (size_t i = 0; i < a->send_count; i++) {
-        struct append_send *s = &a->sends[i];
-        s->again = false;
-        s->at = s->epoch = s->time = 0;
-        if (s->n)
-            s->code = 0;
-    }
-    for (size_t i = 0; i < a->event_count; i++) {
-        a->events[i]->id = CURSOR_NONE;
-        a->events[i]->time = 0;
-    }
-}
-
 static void apply(struct journal_memory *j, struct op *op)
 {
     if (op->kind == OP_APPEND)
@@ -122,7 +105,7 @@ static void apply(struct journal_memory *j, struct op *op)
 static void fail_op(struct op *op, int code)
 {
     if (op->kind == OP_APPEND)
-        unappend((struct append *)(void *)op);
+        append_undo((struct append *)(void *)op);
     fail(&op->why, code, "%s",
          code == REFUSE_DISK_FULL ? "the disk is full" : "the outcome is not known");
 }
@@ -133,7 +116,7 @@ bool journal_memory_transact(struct journal_memory *j, size_t most, enum memory_
     op_list_init(&batch);
     for (struct op *op; most && (op = op_list_take(&j->writer)); most--) {
         if (op->kind == OP_APPEND)
-            unappend((struct append *)(void *)op);
+            append_undo((struct append *)(void *)op);
         op->why.code = 0;
         op_list_add(&batch, op);
     }
