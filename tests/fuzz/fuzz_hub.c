@@ -73,16 +73,9 @@ static void hand_in(struct hub *h, struct queue *q, int kind, Str body, Now *now
 /* Within memory that a fuzzer has, and with limits that it reaches. */
 static void limit(struct options *o)
 {
-    static char program[] = "belfryd", *argv[] = {program, NULL};
-    struct fault why;
-    bool ok = options_load(o, PROGRAM_HUB, 1, argv, &why);
-    assert(ok);
-    o->keep = 4;
-    o->ring_events = 16;
-    o->max_channels = 8;
+    hub_options(o);
     o->max_clients = 4;
     o->max_links = 3;
-    o->max_queue = 16;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

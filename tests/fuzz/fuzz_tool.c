@@ -89,19 +89,6 @@ static void hand_in(struct hub *h, Str *in, Now now)
     }
 }
 
-static void limit(struct options *o)
-{
-    static char program[] = "belfryd", *argv[] = {program, NULL};
-    struct fault why;
-    bool ok = options_load(o, PROGRAM_HUB, 1, argv, &why);
-    assert(ok);
-    o->keep = 4;
-    o->max_event = 1024;
-    o->ring_events = 16;
-    o->max_channels = 8;
-    o->max_queue = 16;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct options o;
@@ -111,7 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Str in = str_make((const char *)data, size);
     queue_init(&q);
     log_init("fuzz", LOG_LEVEL_ERROR);
-    limit(&o);
+    hub_options(&o);
+    o.max_event = 1024;
     struct hub *h = hub_new(&o, (struct hub_out){NULL, on_send, on_answer, on_tap});
     hub_start(h, &q.j, &(struct journal_state){.epochs = &epoch, .epoch_count = 1}, now);
     for (size_t n = 0; in.len; n++) {

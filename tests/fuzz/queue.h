@@ -1,12 +1,14 @@
 /* queue -- a journal for fuzz targets: does at once what it is handed, keeps the newest events, and
- * reads them back by channel. */
+ * reads them back by channel. And what a hub above it is given: limits that a fuzzer reaches. */
 #ifndef BELFRY_FUZZ_QUEUE_H
 #define BELFRY_FUZZ_QUEUE_H
 
+#include "base/options.h"
 #include "journal.h"
 #include "wire/message.h"
 #include "wire/names.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { QUEUE_KEPT = 64 };
@@ -104,6 +106,18 @@ static inline void queue_fini(struct queue *q)
 {
     for (size_t i = 0; i < QUEUE_KEPT; i++)
         event_unref(q->kept[i]);
+}
+
+static inline void hub_options(struct options *o)
+{
+    static char program[] = "belfryd", *argv[] = {program, NULL};
+    struct fault why;
+    bool ok = options_load(o, PROGRAM_HUB, 1, argv, &why);
+    assert(ok);
+    o->keep = 4;
+    o->ring_events = 16;
+    o->max_channels = 8;
+    o->max_queue = 16;
 }
 
 #endif
