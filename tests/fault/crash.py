@@ -134,7 +134,8 @@ class Crashes:
         self.dice = random.Random(self.seed)
         self.world, self.hits, self.began = world, collections.Counter(), now()
         self.load = self.facts = self.lines = None
-        world.set(workers=2, log_level="info")
+        # The table of keys is full after a million in that time; no publish is repeated so late.
+        world.set(workers=2, log_level="info", idempotency_age="1m")
         for pattern, keep in KEEP.items():
             world.channels[pattern] = {"keep": keep}
         self.hub, self.worker = Hub(world), Worker(world)
@@ -170,11 +171,11 @@ class Crashes:
             assert not crash_of(program), crash_of(program)
             self.world.programs.remove(program)
 
-    def new_leg(self):
+    def new_leg(self, *options):
         self.legs += 1
         name = "leg%d" % self.legs
         self.facts = Facts(os.path.join(self.world.dir, name + ".facts"))
-        self.load = Load(self.world, self.server, name)
+        self.load = Load(self.world, self.server, name, *options)
         self.lines = Lines(self.world, self.facts)
 
     def end_leg(self):

@@ -1,7 +1,8 @@
 /* load -- `load --port N [--mount PATH] [--name NAME] [--publishers N] [--readers N] [--batch N]
- * [--stats FILE]`. Opens the readers, says `ready`, publishes until standard input says `drain`,
- * brings everything to its end, says `drained`; `judge FACTS OUT` then adds the facts of a file and
- * checks the history, which is written to OUT where it is broken. Exit code 1: it is. */
+ * [--drain SECONDS] [--stats FILE]`. Opens the readers, says `ready`, publishes until standard
+ * input says `drain`, brings everything to its end, says `drained`; `judge FACTS OUT` then adds the
+ * facts of a file and checks the history, which is written to OUT where it is broken. Exit code 1:
+ * it is. */
 #include "load.h"
 
 #include "check.h"
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TURN_MS = 5, MS = 1000000, DRAIN_MS = 30000, BATCH_SIZE = 40, EVENTS_A_TURN = 64 };
+enum { TURN_MS = 5, SECOND = 1000000000, DRAIN = 30, BATCH_SIZE = 40, EVENTS_A_TURN = 64 };
 
 static uint64_t clock_ns(void)
 {
@@ -42,6 +43,7 @@ void load_add(struct load *l, struct fact *f)
 struct plan {
     struct load load;
     unsigned publishers, readers, batch;
+    unsigned drain; /* s: to bring everything to its end */
     struct publisher **p;
     struct reader **r;
 };
@@ -60,10 +62,10 @@ static bool map_stats(struct load *l, const char *path)
 
 static bool read_options(int argc, char **argv, struct plan *plan, const char **stats)
 {
-    static const struct option options[] = {{"port", 1, NULL, 'p'},    {"mount", 1, NULL, 'm'},
-                                            {"name", 1, NULL, 'n'},    {"publishers", 1, NULL, 'P'},
-                                            {"readers", 1, NULL, 'R'}, {"batch", 1, NULL, 'b'},
-                                            {"stats", 1, NULL, 's'},   {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"port", 1, NULL, 'p'},       {"mount", 1, NULL, 'm'},   {"name", 1, NULL, 'n'},
+        {"publishers", 1, NULL, 'P'}, {"readers", 1, NULL, 'R'}, {"batch", 1, NULL, 'b'},
+        {"drain", 1, NULL, 'd'},      {"stats", 1, NULL, 's'},   {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         unsigned long n = optarg ? strtoul(optarg, NULL, 10) : 0;
         if (c == 'p')
@@ -78,6 +80,8 @@ static bool read_options(int argc, char **argv, struct plan *plan, const char **
             plan->readers = (unsigned)n;
         else if (c == 'b')
             plan->batch = (unsigned)n;
+        else if (c == 'd')
+            plan->drain = (unsigned)n;
         else if (c == 's')
             *stats = optarg;
         else
@@ -131,12 +135,16 @@ static bool all_open(const struct plan *plan)
     return true;
 }
 
-static bool all_idle(const struct plan *plan)
+static unsigned still_publishing(const struct plan *plan, bool say)
 {
-    for (unsigned i = 0; i < plan->publishers; i++)
-        if (!publisher_is_idle(plan->p[i]))
-            return false;
-    return true;
+    unsigned n = 0;
+    for (unsigned i = 0; i < plan->publishers; i++) {
+        const struct publisher *p = plan->p[i];
+        n += !publisher_is_idle(p);
+        if (say && !publisher_is_idle(p))
+            fprintf(stderr, "load: %s has no outcome, %s\n", publisher_name(p), publisher_why(p));
+    }
+    return n;
 }
 
 static unsigned still_reading(const struct plan *plan, bool say)
@@ -166,15 +174,15 @@ static bool has_order(char *line, size_t size, const char *word)
 static bool drain(struct plan *plan)
 {
     struct load *l = &plan->load;
-    uint64_t end = clock_ns() + (uint64_t)DRAIN_MS * MS;
+    uint64_t end = clock_ns() + (uint64_t)plan->drain * SECOND;
     l->is_draining = true;
-    while (!all_idle(plan) && l->now < end)
+    while (still_publishing(plan, false) && l->now < end)
         turn(plan, true);
-    if (!all_idle(plan))
-        fprintf(stderr, "load: publishes are still without an outcome\n");
+    if (still_publishing(plan, true))
+        return false;
     snprintf(l->marker, sizeof l->marker, "%s.end", l->name);
     publisher_mark(plan->p[0]);
-    while ((!all_idle(plan) || still_reading(plan, false)) && l->now < end)
+    while ((still_publishing(plan, false) || still_reading(plan, false)) && l->now < end)
         turn(plan, true);
     return still_reading(plan, true) == 0;
 }
@@ -228,11 +236,13 @@ int main(int argc, char **argv)
     struct plan plan = {.load = {.mount = "/events", .name = "load"},
                         .publishers = 6,
                         .readers = READER_KINDS,
-                        .batch = BATCH_SIZE};
+                        .batch = BATCH_SIZE,
+                        .drain = DRAIN};
     const char *stats = NULL;
     if (!read_options(argc, argv, &plan, &stats) || !map_stats(&plan.load, stats)) {
-        fprintf(stderr, "usage: load --port N --stats FILE [--mount PATH] [--name NAME]\n"
-                        "            [--publishers N] [--readers N] [--batch N]\n");
+        fprintf(stderr,
+                "usage: load --port N --stats FILE [--mount PATH] [--name NAME]\n"
+                "            [--publishers N] [--readers N] [--batch N] [--drain SECONDS]\n");
         return EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -45,6 +45,9 @@ void publisher_free(struct publisher *p);
 /* Begins what is due. */
 void publisher_turn(struct publisher *p);
 bool publisher_is_idle(const struct publisher *p);
+const char *publisher_name(const struct publisher *p);
+/* What became of its last attempt. */
+const char *publisher_why(const struct publisher *p);
 /* The last event of all. */
 void publisher_mark(struct publisher *p);
 

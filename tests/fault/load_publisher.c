@@ -10,7 +10,7 @@ enum { RETRY_LEAST = 20, RETRY_SPREAD = 80, MS = 1000000, BATCH_MOST = 1000 };
 struct publisher {
     struct http http;
     struct load *load;
-    char name[48];
+    char name[48], why[96];
     enum publish_kind kind;
     unsigned batch;
     uint64_t next;  /* number of the next event meant */
@@ -53,6 +53,16 @@ bool publisher_is_idle(const struct publisher *p)
     return !p->is_busy && !p->is_retry;
 }
 
+const char *publisher_name(const struct publisher *p)
+{
+    return p->name;
+}
+
+const char *publisher_why(const struct publisher *p)
+{
+    return p->is_busy ? "unanswered" : p->why;
+}
+
 static bool is_keyed(const struct publisher *p)
 {
     return p->is_mark || (p->kind != SINGLE && p->kind != BATCH);
@@ -90,6 +100,8 @@ static void tell(struct publisher *p, enum what what, unsigned i, Str code, Curs
     p->load->stats->acknowledged += what == FACT_OK;
     p->load->stats->unknown += what == FACT_UNKNOWN;
     p->load->stats->refused += what == FACT_FAIL;
+    if (what == FACT_FAIL || what == FACT_UNKNOWN)
+        snprintf(p->why, sizeof p->why, "%.*s", FMT(code));
     load_add(p->load, &f);
 }
 
@@ -186,17 +198,25 @@ void publisher_mark(struct publisher *p)
     attempt(p);
 }
 
+/* Which refusal it is; empty: none. */
+static Str code_of(const Json *result)
+{
+    const Json *code = json_get(result, "type");
+    return code && json_is_string(code) ? json_str(code) : STR_NONE;
+}
+
 /* What one send came to. */
 static enum what outcome(struct publisher *p, unsigned i, const Json *result)
 {
-    const Json *id = json_get(result, "id"), *code = json_get(result, "type");
+    const Json *id = json_get(result, "id");
     Cursor at = CURSOR_NONE;
     if (id && json_is_string(id) && cursor_parse(json_str(id), &at)) {
         tell(p, FACT_OK, i, STR_NONE, at);
         return FACT_OK;
     }
-    Str text = code && json_is_string(code) ? json_str(code) : STR("none");
-    enum what what = str_ends(text, STR("#unknown_outcome")) || !code ? FACT_UNKNOWN : FACT_FAIL;
+    Str text = code_of(result);
+    bool is_unknown = !text.len || str_ends(text, STR("#unknown_outcome"));
+    enum what what = is_unknown ? FACT_UNKNOWN : FACT_FAIL;
     tell(p, what, i, text, CURSOR_NONE);
     return what;
 }
@@ -218,7 +238,7 @@ static void read_answer(struct publisher *p, const Json *whole)
     } else {
         enum what what =
             json_get(whole, "outcome") || !json_get(whole, "type") ? FACT_UNKNOWN : FACT_FAIL;
-        tell_all(p, what, STR("whole"));
+        tell_all(p, what, code_of(whole));
         is_unknown = what == FACT_UNKNOWN;
         is_failed = !is_unknown;
     }

@@ -1,7 +1,8 @@
 """Kill loops: nothing acknowledged is lost, doubled or out of order, whatever dies and wherever."""
 import pytest
 
-from crash import Crashes, POINTS
+from belfry import until
+from crash import Broken, Crashes, POINTS
 
 
 def loop(world, web, cycles, events):
@@ -21,6 +22,15 @@ def test_kills_at_named_points(world):
 
 def test_kills_behind_nginx(world):
     loop(world, "nginx", 12, 10000)
+
+
+@pytest.mark.options(idempotency_keys=100)
+def test_a_load_that_is_not_drained_says_why(world):
+    crashes = Crashes(world)
+    crashes.new_leg("--drain", "1")
+    until(lambda: crashes.load.count("refused"), 20)
+    with pytest.raises(Broken, match=r"leg1\.p\d has no outcome, .*keys_full"):
+        crashes.end_leg()
 
 
 @pytest.mark.long
