@@ -108,21 +108,28 @@ static void a_table_in_pieces_holds_as_a_whole(void **state)
     expect_kicked(b);
 }
 
-static void a_pattern_delivers_what_is_granted_from_then_on(void **state)
+/* On a pattern that is open, but for room:2. */
+static struct browser *open_pattern(struct desk *d, const char *user)
 {
-    struct desk *d = *state;
     struct stream_request q = want("r*");
     static const struct channel_rule rules[] = {
         {.pattern = {"room:2", 6}, .access = {[MAY_SUBSCRIBE] = ACCESS_GRANTED}},
         {.pattern = {"r*", 2}, .access = {[MAY_SUBSCRIBE] = ACCESS_OPEN}}};
-    hub_begins(d);
-    q.user = STR("alice");
-    q.rights = (struct rights){
-        .access = ACCESS_CLOSED, .rules = rules, .rule_count = 2, .user = STR("alice")};
+    q.user = str_of(user);
+    q.rights =
+        (struct rights){.access = ACCESS_CLOSED, .rules = rules, .rule_count = 2, .user = q.user};
     struct browser *b = browser_open(d, &q);
     hub_opens(d, 100, 100);
     turn(d);
     browser_got(b);
+    return b;
+}
+
+static void a_pattern_delivers_what_is_granted_from_then_on(void **state)
+{
+    struct desk *d = *state;
+    hub_begins(d);
+    struct browser *b = open_pattern(d, "alice");
     hub_publishes(d, "room:2", 101, "secret");
     turn(d);
     hub_tells(d, ACCOUNT_GRANT, "alice", "room:2", 1, false);
@@ -136,6 +143,23 @@ static void a_pattern_delivers_what_is_granted_from_then_on(void **state)
     assert_null(strstr(got, "secret"));
     assert_null(strstr(got, "no more"));
     assert_false(b->is_finished);
+}
+
+static void on_one_pattern_each_user_reads_what_is_granted(void **state)
+{
+    struct desk *d = *state;
+    hub_begins(d);
+    hub_tells(d, ACCOUNT_GRANT, "alice", "room:2", 1, false);
+    struct browser *alice = open_pattern(d, "alice"), *bob = open_pattern(d, "bob");
+    hub_publishes(d, "room:1", 101, "for both");
+    hub_publishes(d, "room:2", 102, "for alice");
+    turn(d);
+    const char *got = browser_got(alice);
+    assert_non_null(strstr(got, "for both"));
+    assert_non_null(strstr(got, "for alice"));
+    got = browser_got(bob);
+    assert_non_null(strstr(got, "for both"));
+    assert_null(strstr(got, "for alice"));
 }
 
 static void who_is_kicked_is_told(void **state)
@@ -160,6 +184,7 @@ int main(void)
         TEST(a_token_that_is_revoked_ends_its_streams),
         TEST(a_table_in_pieces_holds_as_a_whole),
         TEST(a_pattern_delivers_what_is_granted_from_then_on),
+        TEST(on_one_pattern_each_user_reads_what_is_granted),
         TEST(who_is_kicked_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
