@@ -8,6 +8,14 @@
 
 #define COOKIE STR("belfry_token")
 
+/* What tokens are held against. */
+struct judges {
+    struct tokens *tokens;
+    const struct accounts *accounts;
+    Msec wall;
+    bool is_spent;
+};
+
 /* The token of `Authorization: Bearer`; false: there is none of that kind. */
 static bool read_bearer(const struct request *r, Str *token)
 {
@@ -62,15 +70,23 @@ static bool is_ours(Str text)
     return text.len <= TOKEN_MAX && str_find(text, '.') == text.len;
 }
 
-static bool take_token(struct tokens *tokens, const struct accounts *a, Str text, Msec wall,
-                       struct visitor *out, struct fault *why)
+static struct token *find_token(const struct judges *d, Str text, struct fault *reason)
+{
+    if (is_ours(text))
+        return find_ours(d->accounts, text, d->wall, reason);
+    return d->is_spent ? tokens_recall(d->tokens, text, d->wall)
+                       : tokens_admit(d->tokens, text, d->wall, reason);
+}
+
+static bool take_token(const struct judges *d, Str text, struct visitor *out, struct fault *why)
 {
     struct fault reason = {0};
     bool ours = is_ours(text);
-    if (ours && !a)
+    if (ours && !d->accounts)
         return fail(why, REFUSE_HUB_AWAY, "whose token it is cannot be known yet");
-    out->token =
-        ours ? find_ours(a, text, wall, &reason) : tokens_admit(tokens, text, wall, &reason);
+    out->token = find_token(d, text, &reason);
+    if (!out->token && d->is_spent)
+        return fail(why, REFUSE_LIMIT, "rate_tokens");
     if (!out->token)
         return refuse_token(out, &reason, why);
     const struct token *t = out->token;
@@ -78,16 +94,16 @@ static bool take_token(struct tokens *tokens, const struct accounts *a, Str text
     out->issued = t->issued;
     out->rights.grants = t->grants;
     /* In the time that clocks may differ it is good to the end of that. */
-    out->expires = t->expires + (ours || wall < t->expires ? 0 : TOKEN_SKEW);
+    out->expires = t->expires + (ours || d->wall < t->expires ? 0 : TOKEN_SKEW);
     return true;
 }
 
-static bool take_cookie(struct tokens *tokens, const struct accounts *a, unsigned n, Str text,
-                        Msec wall, struct visitor *out, struct fault *why)
+static bool take_cookie(const struct judges *d, unsigned n, Str text, struct visitor *out,
+                        struct fault *why)
 {
     static const struct fault twice = {REFUSE_INVALID_TOKEN, "the cookie belfry_token came twice"};
     out->is_browsers_doing = true;
-    return n > 1 ? refuse_token(out, &twice, why) : take_token(tokens, a, text, wall, out, why);
+    return n > 1 ? refuse_token(out, &twice, why) : take_token(d, text, out, why);
 }
 
 bool auth_review(const struct accounts *a, struct visitor *v, struct fault *why)
@@ -116,17 +132,19 @@ static bool take_remote_user(const struct request *r, Msec wall, struct visitor 
 }
 
 bool auth_visitor(const struct options *o, struct tokens *tokens, const struct accounts *a,
-                  const struct request *r, Msec wall, struct visitor *out, struct fault *why)
+                  const struct request *r, Msec wall, bool is_spent, struct visitor *out,
+                  struct fault *why)
 {
+    const struct judges d = {tokens, a, wall, is_spent};
     Str token = STR_NONE, cookie = STR_NONE;
     unsigned cookies = read_cookie(r, &cookie);
     bool ok = true;
     *out = (struct visitor){.address = auth_address(o, r)};
     out->rights = options_rights(o);
     if (read_bearer(r, &token))
-        ok = take_token(tokens, a, token, wall, out, why);
+        ok = take_token(&d, token, out, why);
     else if (cookies)
-        ok = take_cookie(tokens, a, cookies, cookie, wall, out, why);
+        ok = take_cookie(&d, cookies, cookie, out, why);
     else if (o->trust_remote_user)
         ok = take_remote_user(r, wall, out, why);
     return ok && auth_review(a, out, why);

@@ -22,10 +22,11 @@ struct visitor {
 };
 
 /* A fault is INVALID_TOKEN or FORBIDDEN, fit for the public; the log has more. `accounts` NULL:
- * they are not known yet; a token of ours is then HUB_AWAY. */
+ * they are not known yet; a token of ours is then HUB_AWAY. `is_spent`: this address showed too many
+ * tokens that were not good, so of those that cost a look at their signature none is taken; LIMIT. */
 MUST_USE bool auth_visitor(const struct options *o, struct tokens *tokens,
                            const struct accounts *accounts, const struct request *r, Msec wall,
-                           struct visitor *out, struct fault *why);
+                           bool is_spent, struct visitor *out, struct fault *why);
 /* The same visitor, by what is known of users now. */
 MUST_USE bool auth_review(const struct accounts *accounts, struct visitor *v, struct fault *why);
 void visitor_fini(struct visitor *v);

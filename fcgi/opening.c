@@ -238,7 +238,7 @@ static void begin_poll(struct visit *v, struct opening *o)
     put_head(&head, v, poll_head);
     put_excuse(&excuse, v, REFUSE_HUB_AWAY, "the hub did not open the poll");
     put_excuse(&refusal, v, REFUSE_LIMIT,
-               "a limit of the hub: rate_connects, max_streams_user or max_clients");
+               "a limit of the hub: rate_connects, max_streams_user, max_streams_channel or max_clients");
     o->stream.poll = true;
     struct outlet *outlet = wait_new(w, v->outlet);
     struct sink *sink =

@@ -1,6 +1,7 @@
 #include "route.h"
 
 #include "asset.h"
+#include "base/log.h"
 #include "held.h"
 #include "history.h"
 #include "opening.h"
@@ -197,6 +198,24 @@ static bool accepts_stream(Str accept)
     return accept.len && memmem(accept.p, accept.len, type.p, type.len);
 }
 
+/* Whoever shows tokens that are not good is soon not looked at any more; the address counts,
+ * whatever user the token says. */
+static bool identify(struct visit *v, struct fault *why)
+{
+    struct worker *w = v->worker;
+    char room[ADDRESS_KEY];
+    Str key = address_key(str_of(w->options->trusted_proxies), v->visitor.address, room);
+    Msec now = loop_now(w->loop);
+    bool is_spent = limits_is_spent(&w->limits, RATE_TOKENS, key, now);
+    if (auth_visitor(w->options, w->tokens, roster_accounts(w->roster), v->request,
+                     link_wall(w->link), is_spent, &v->visitor, why))
+        return true;
+    bool is_bad = why->code == REFUSE_INVALID_TOKEN || why->code == REFUSE_LIMIT;
+    if (is_bad && !limits_admit(&w->limits, RATE_TOKENS, key, now, why))
+        log_debug("bad tokens", kv("address", v->visitor.address));
+    return false;
+}
+
 static bool prepare(struct visit *v, const struct route *r, Str query, struct fault *why)
 {
     const struct options *o = v->worker->options;
@@ -204,9 +223,7 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
     v->wants_stream =
         r->handle == opening_stream && accepts_stream(request_var(v->request, "HTTP_ACCEPT"));
     v->visitor.address = auth_address(o, v->request);
-    return (r->is_public ||
-            auth_visitor(o, v->worker->tokens, roster_accounts(v->worker->roster), v->request,
-                         link_wall(v->worker->link), &v->visitor, why)) &&
+    return (r->is_public || identify(v, why)) &&
            (strcmp(r->method, "POST") != 0 || auth_origin(o, v->request, &v->visitor, why)) &&
            (r->rate == RATE_COUNT || visit_admit(v, r->rate, why)) &&
            query_parse(&v->query, given.len ? given : query, why);

@@ -47,8 +47,8 @@ static bool read_start(struct change *c, const struct options *o, Str cursor, St
         return moment_parse(since, wall, "since", &c->value, why);
     } else if (last.len) {
         c->start = START_LAST;
-        if (!str_to_u64(last, &c->value) || c->value < 1 || c->value > o->max_replay)
-            return fail(why, REFUSE_WRONG_FIELD, "last: is not a number from 1 to %llu",
+        if (!str_to_u64(last, &c->value) || c->value > o->max_replay)
+            return fail(why, REFUSE_WRONG_FIELD, "last: is not a number from 0 to %llu",
                         (unsigned long long)o->max_replay);
     }
     return true;

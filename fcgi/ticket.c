@@ -59,6 +59,7 @@ void ticket_give(struct visit *v)
                                .expires = who->expires,
                                .token = who->token ? who->token->id : STR_NONE,
                                .issued = who->issued,
+                               .public = who->token ? who->token->public : STR_NONE,
                            });
     buf_fini(&grants);
     visit_ask(v, VERB_TICKET, &body, LINK_BRIEF, on_ticketed);
@@ -78,7 +79,11 @@ static bool take(struct visit *v, Str body, struct fault *why)
         log_info("ticket refused", kv("address", v->visitor.address));
         return fail(why, REFUSE_INVALID_TOKEN, "invalid_token");
     }
-    struct token t = {.user = m.user, .id = m.token, .issued = m.issued, .expires = m.expires};
+    struct token t = {.user = m.user,
+                      .id = m.token,
+                      .public = m.public,
+                      .issued = m.issued,
+                      .expires = m.expires};
     if (list_next(&m.grants, &t.grants.subscribe) && list_next(&m.grants, &t.grants.publish))
         list_next(&m.grants, &t.grants.presence);
     struct visitor *who = &v->visitor;

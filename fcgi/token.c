@@ -111,7 +111,8 @@ static bool read_time(const Json *claims, const char *name, Msec *out, struct fa
     return true;
 }
 
-static bool check_times(struct token *t, const Json *claims, Msec wall, struct fault *why)
+static bool check_times(struct token *t, const Json *claims, Msec life, Msec wall,
+                        struct fault *why)
 {
     Msec begins;
     if (!read_time(claims, "exp", &t->expires, why) || !read_time(claims, "nbf", &begins, why) ||
@@ -123,7 +124,10 @@ static bool check_times(struct token *t, const Json *claims, Msec wall, struct f
         return refuse(why, "exp: is over");
     if (begins > wall + TOKEN_SKEW)
         return refuse(why, "nbf: is still to come");
-    return t->issued <= wall + TOKEN_SKEW || refuse(why, "iat: is still to come");
+    if (t->issued > wall + TOKEN_SKEW)
+        return refuse(why, "iat: is still to come");
+    return !life || t->expires <= (t->issued ? t->issued : wall) + life ||
+           refuse(why, "exp: is further away than token_life");
 }
 
 static bool is_text(const Json *value, Str text)
@@ -241,7 +245,7 @@ static struct token *read_claims(Str payload, const Json *claims, const struct t
     for (size_t i = 0; i < COUNT_OF(lists); i++)
         buf_init(&lists[i], TOKEN_MAX + 4 * TOKEN_GRANTS);
     buf_init(&id, ACCOUNT_NAME_MAX + 1);
-    bool ok = check_times(&t, claims, wall, why) &&
+    bool ok = check_times(&t, claims, wants->life, wall, why) &&
               (!wants->issuer.len || is_text(json_get(claims, "iss"), wants->issuer) ||
                refuse(why, "iss: is not token_issuer")) &&
               check_audience(json_get(claims, "aud"), wants->audience, why) &&

@@ -25,6 +25,7 @@ void token_close(struct token_parts *p); /* after a fault, too */
 /* What is asked of its claims; empty: see options.def. */
 struct token_wants {
     Str issuer, audience;
+    Msec life; /* 0: any */
 };
 
 /* Counted: whoever holds one may use its strings. */

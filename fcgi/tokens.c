@@ -80,7 +80,8 @@ struct tokens *tokens_open(const struct options *o, struct fault *why)
 {
     struct tokens *t = must_alloc(sizeof *t);
     t->options = o;
-    t->wants = (struct token_wants){str_of(o->token_issuer), str_of(o->token_audience)};
+    t->wants =
+        (struct token_wants){str_of(o->token_issuer), str_of(o->token_audience), o->token_life};
     map_init(&t->known);
     list_init(&t->order);
     if (!str_of(o->token_keys).len)
@@ -182,12 +183,17 @@ struct token *tokens_admit(struct tokens *t, Str text, Msec wall, struct fault *
     jwt_digest(text, digest);
     if (!t->keys)
         fail(why, REFUSE_INVALID_TOKEN, "token_keys is not set");
-    else
-        token = recall(t, digest, wall);
-    if (t->keys && !token)
+    else if (!(token = recall(t, digest, wall)))
         token = judge(t, text, digest, wall, why);
     t->refused += !token;
     return token;
+}
+
+struct token *tokens_recall(struct tokens *t, Str text, Msec wall)
+{
+    char digest[JWT_DIGEST];
+    jwt_digest(text, digest);
+    return recall(t, digest, wall);
 }
 
 struct tokens_counts tokens_counts(const struct tokens *t)

@@ -227,6 +227,7 @@ void worker_put_figures(const struct worker *w, struct buf *list)
     put_figure(list, "publishes_limited_total", w->limits.refused[RATE_PUBLISHES]);
     put_figure(list, "subscribes_limited_total", w->limits.refused[RATE_SUBSCRIBES]);
     put_figure(list, "history_limited_total", w->limits.refused[RATE_HISTORY]);
+    put_figure(list, "tokens_limited_total", w->limits.refused[RATE_TOKENS]);
     put_figure(list, "streams_limited_total", c->limited);
     struct tokens_counts tokens = tokens_counts(w->tokens);
     put_figure(list, "tokens_checked_total", tokens.checked);

@@ -1,12 +1,15 @@
 #include "account.h"
 
+#include "base/log.h"
 #include "engine.h"
 
 #include <stdlib.h>
 
+enum { SWEEP_MS = 600000, SWEPT_MOST = 4096, SKEW_MS = 60000 };
+
 struct accounting {
     struct account_op change; /* first */
-    struct asker asker;
+    struct asker asker;       /* without a peer: nobody */
 };
 
 static void on_done(struct hub *h, struct op *op);
@@ -56,13 +59,14 @@ static void tell_all(struct hub *h, Str rows)
 static void on_done(struct hub *h, struct op *op)
 {
     struct accounting *a = (struct accounting *)(void *)op;
-    if (op->why.code) {
-        admin_refuse(h, &a->asker, op->why.code, op->why.text);
-    } else {
+    if (!op->why.code) {
         accounts_take(&h->accounts, buf_str(&a->change.rows));
         tell_all(h, buf_str(&a->change.rows));
-        admin_answer(h, &a->asker, STR_NONE);
     }
+    if (a->asker.peer && op->why.code)
+        admin_refuse(h, &a->asker, op->why.code, op->why.text);
+    else if (a->asker.peer)
+        admin_answer(h, &a->asker, STR_NONE);
     asker_fini(&a->asker);
     buf_fini(&a->change.rows);
     free(a);
@@ -89,6 +93,35 @@ bool account_change(struct hub *h, struct asker *asker, struct buf *rows, struct
     buf_init(rows, 0);
     hub_submit(h, &a->change.op, &owner);
     return true;
+}
+
+/* Later by how far clocks may differ. */
+static bool is_over(const struct hub *h, const struct account *row)
+{
+    if (row->kind == ACCOUNT_ID)
+        return row->time + h->o->token_life + SKEW_MS < h->now.wall;
+    return row->kind == ACCOUNT_TOKEN && row->value && row->value + SKEW_MS < h->now.wall;
+}
+
+void account_expire(struct hub *h)
+{
+    struct buf rows;
+    struct asker nobody = {0};
+    struct fault why;
+    const struct account *row;
+    size_t n = 0;
+    if (h->now.mono < h->next_sweep)
+        return;
+    h->next_sweep = h->now.mono + SWEEP_MS;
+    buf_init(&rows, BODY_MAX);
+    for (size_t at = 0; n < SWEPT_MOST && (row = map_next(&h->accounts.rows, &at));)
+        if (is_over(h, row))
+            n += account_put(
+                &rows, &(struct msg_account){
+                           .kind = row->kind, .user = row->user, .name = row->name, .gone = 1});
+    if (n && !account_change(h, &nobody, &rows, &why))
+        log_debug("accounts", kz("kept", why.text));
+    buf_fini(&rows);
 }
 
 bool account_is_good(const struct hub *h, Str user, struct fault *why)

@@ -16,6 +16,9 @@ void account_welcome(struct hub *h, struct peer *p);
 /* Writes rows (list of packed `account`, taken over); the asker is answered when they hold
  * everywhere. Takes what the asker holds, too. False: LIMIT, and nothing was taken. */
 MUST_USE bool account_change(struct hub *h, struct asker *a, struct buf *rows, struct fault *why);
+/* Now and then drops what says nothing any more: revoked ids that no token can have, tokens of ours
+ * that are over. */
+void account_expire(struct hub *h);
 /* FORBIDDEN where the user is disabled. */
 MUST_USE bool account_is_good(const struct hub *h, Str user, struct fault *why);
 

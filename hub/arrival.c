@@ -146,7 +146,8 @@ bool arrival_on_message(struct hub *h, struct peer *p, Str body)
     struct client *c = NULL;
     if (!why.code && account_is_good(h, m.user, &why) &&
         names_are_valid(m.channels, "channel", &why) &&
-        hub_admits(h, RATE_CONNECTS, m.user, &why) && client_has_room(h, m.user, &why))
+        hub_admits(h, RATE_CONNECTS, m.user, &why) && client_has_room(h, m.user, &why) &&
+        presence_has_room(h, client_find(h, m.client), m.user, m.channels, &why))
         c = client_need(h, m.client, m.user, m.named, &known, &why);
     if (!c) {
         refuse(h, p, m.ref, &why);

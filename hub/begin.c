@@ -9,7 +9,7 @@ void begin_fini(struct begin *b)
 
 bool begin_needs_find(const struct begin *b)
 {
-    return b->start == START_SINCE || b->start == START_LAST;
+    return b->start == START_SINCE || (b->start == START_LAST && b->value > 0);
 }
 
 void begin_prepare_find(const struct hub *h, const struct begin *b, struct finding *f)

@@ -220,7 +220,8 @@ bool change_on_message(struct hub *h, struct peer *p, Str body)
         return false;
     const struct client *client = client_find(h, m.client);
     struct fault why = {0};
-    if (!hub_admits(h, RATE_SUBSCRIBES, m.user, &why) || !is_allowed(client, &m, &why)) {
+    if (!hub_admits(h, RATE_SUBSCRIBES, m.user, &why) || !is_allowed(client, &m, &why) ||
+        !presence_has_room(h, client, m.user, m.add, &why)) {
         refuse(h, p->link, m.ref, why.code, why.text);
         return true;
     }

@@ -45,6 +45,7 @@ struct hub {
     struct peers peers;
     struct clients clients;
     struct accounts accounts;
+    Msec next_sweep; /* of them */
     struct tickets tickets;
     struct limits limits; /* of users */
     struct ring ring;

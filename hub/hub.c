@@ -313,6 +313,7 @@ void hub_tick(struct hub *h, Now now)
     peers_expire(h);
     clients_expire(h);
     tickets_expire(h);
+    account_expire(h);
     changes_expire(h);
     asks_expire(h);
     fleeting_expire(&h->fleeting, now.mono);

@@ -16,6 +16,7 @@ struct room {
     Msec told; /* when its version rose */
     uint64_t version;
     uint32_t shown, anonymous; /* as told */
+    uint32_t devices;          /* clients that are here now */
     Str name;
     char bytes[];
 };
@@ -208,7 +209,9 @@ static void enter(struct hub *h, struct claim *c, Str name, Msec since)
     if (!find_seat(c, o)) {
         struct seat *s = must_alloc(sizeof *s);
         s->who = o;
-        o->devices += !sits_elsewhere(c, o);
+        bool is_new = !sits_elsewhere(c, o);
+        o->devices += is_new;
+        o->room->devices += is_new;
         list_append(&c->seats, &s->of_claim);
         if (o->devices >= o->held) {
             o->held = o->devices;
@@ -223,6 +226,37 @@ void presence_enter(struct hub *h, struct claim *c, Str names, Msec since)
     for (Str name; list_next(&names, &name);)
         if (channel_is_valid(name, "channel", NULL))
             enter(h, c, name, since);
+}
+
+static bool sits_in(const struct client *c, const struct room *r)
+{
+    struct list *of_client, *of_claim, *safe, *safe_too;
+    LIST_EACH(of_client, safe, &c->claims)
+    {
+        const struct claim *claim = CONTAINER_OF(of_client, struct claim, of_client);
+        LIST_EACH(of_claim, safe_too, &claim->seats)
+        {
+            if (CONTAINER_OF(of_claim, struct seat, of_claim)->who->room == r)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool presence_has_room(struct hub *h, const struct client *c, Str user, Str names,
+                       struct fault *why)
+{
+    uint64_t most = h->o->max_streams_channel;
+    for (Str name; most && list_next(&names, &name);) {
+        const struct room *r = map_get(&h->presence.rooms, name);
+        if (!r || r->devices < most || is_for_all(str_of(h->o->channels_for_all), name) ||
+            is_own_channel(user, name) || (c && sits_in(c, r)))
+            continue;
+        hub_count(h, COUNT_LIMITED_CHANNEL);
+        return fail(why, REFUSE_LIMIT, "channel: %.*s: max_streams_channel is %llu", FMT(name),
+                    (unsigned long long)most);
+    }
+    return true;
 }
 
 /* The last one has all of the grace, whoever went before it. */
@@ -243,6 +277,7 @@ static void stand_up(struct hub *h, const struct claim *c, struct seat *s)
     if (sits_elsewhere(c, o))
         return;
     o->devices--;
+    o->room->devices--;
     if (o->key.len)
         begin_grace(h, o);
     else

@@ -12,9 +12,12 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/memory.h"
 
 struct buf;
 struct claim;
+struct client;
+struct fault;
 struct hub;
 struct peer;
 
@@ -33,6 +36,10 @@ void presence_start(struct hub *h, bool is_new);
 
 /* The client is on these names, patterns left out; since then (wall clock) at least. */
 void presence_enter(struct hub *h, struct claim *c, Str names, Msec since);
+/* Whether one more (`c`; NULL: not known yet) may be on all of these names: no more than
+ * max_streams_channel are on one, but for those that everybody carries, and a user's own. LIMIT. */
+MUST_USE bool presence_has_room(struct hub *h, const struct client *c, Str user, Str names,
+                                struct fault *why);
 /* The claim ends. */
 void presence_leave(struct hub *h, struct claim *c);
 /* Ends all that the link watches. */

@@ -128,7 +128,8 @@ bool ticket_on_redeem(struct hub *h, struct peer *p, Str body)
                                    .grants = ticket->is.grants,
                                    .expires = ticket->is.expires,
                                    .token = ticket->is.token,
-                                   .issued = ticket->is.issued};
+                                   .issued = ticket->is.issued,
+                                   .public = ticket->is.public};
     buf_init(&answer, BODY_MAX);
     msg_redeemed_pack(&answer, &is);
     peer_send(h, p, VERB_REDEEMED, &answer);

@@ -72,10 +72,15 @@ void buckets_charge(struct buckets *b, Str key, const struct bucket_rate *r, uin
     one->clear += most * 1000000 * r->share / r->rate;
 }
 
-bool buckets_take(struct buckets *b, Str key, const struct bucket_rate *r, uint64_t cost, Msec now)
+bool buckets_may(const struct buckets *b, Str key, const struct bucket_rate *r, Msec now)
 {
     const struct bucket *one = r->rate ? map_get(&b->by_key, key) : NULL;
-    if (one && one->clear >= (now + r->burst) * 1000)
+    return !one || one->clear < (now + r->burst) * 1000;
+}
+
+bool buckets_take(struct buckets *b, Str key, const struct bucket_rate *r, uint64_t cost, Msec now)
+{
+    if (!buckets_may(b, key, r, now))
         return false;
     buckets_charge(b, key, r, cost, now);
     return true;

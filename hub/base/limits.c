@@ -14,6 +14,7 @@ static const struct {
     [RATE_PUBLISHES] = {"rate_publishes", offsetof(struct options, rate_publishes)},
     [RATE_SUBSCRIBES] = {"rate_subscribes", offsetof(struct options, rate_subscribes)},
     [RATE_HISTORY] = {"rate_history", offsetof(struct options, rate_history)},
+    [RATE_TOKENS] = {"rate_tokens", offsetof(struct options, rate_tokens)},
 };
 
 void limits_init(struct limits *l, const struct options *o, uint64_t share)
@@ -41,6 +42,13 @@ static Str key_of(char room[KEY_MAX], enum rate rate, Str key)
     room[0] = (char)rate;
     memcpy(room + 1, key.p, len);
     return str_make(room, len + 1);
+}
+
+bool limits_is_spent(const struct limits *l, enum rate rate, Str key, Msec now)
+{
+    char room[KEY_MAX];
+    struct bucket_rate r = rate_of(l, rate);
+    return key.len && !buckets_may(&l->buckets, key_of(room, rate, key), &r, now);
 }
 
 bool limits_admit(struct limits *l, enum rate rate, Str key, Msec now, struct fault *why)

@@ -51,9 +51,9 @@ const struct command revoke_command = {
     .about =
         "Takes back what `belfry grant` gave, with the same words; or makes tokens worthless: all\n"
         "that a user was issued before a time, or the one with an id (jti). It holds at once, in\n"
-        "every worker, also while the hub is away, and for ever: streams that are no longer\n"
-        "allowed end within a second, with `bye`, reason kicked. A token without `iat` counts as\n"
-        "issued before any time.",
+        "every worker, also while the hub is away, and for ever (an id: for token_life, when any\n"
+        "token with it is over): streams that are no longer allowed end within a second, with\n"
+        "`bye`, reason kicked. A token without `iat` counts as issued before any time.",
     .examples = "  belfry revoke alice subscribe 'room:*'\n  belfry revoke --user alice\n"
                 "  belfry revoke --user '*' --before 2026-11-21T06:00:00Z\n"
                 "  belfry revoke --jti 7b1c\n",

@@ -5,12 +5,13 @@
 #include "cli/outcome.h"
 #include "wire/keyring.h"
 #include "wire/names.h"
+#include "wire/people.h"
 #include "wire/refusal.h"
 
 enum { TOKEN_MAX = 8192, HOUR = 3600 * 1000 };
 
 struct token {
-    const char *subscribe, *publish, *presence;
+    const char *subscribe, *publish, *presence, *public;
     Msec ttl;
 };
 
@@ -19,6 +20,8 @@ static const struct flag flags[] = {
      "channels and patterns between commas that may be followed and read back"},
     {"publish", FLAG_TEXT, offsetof(struct token, publish), "NAMES", "… that may be published to"},
     {"presence", FLAG_TEXT, offsetof(struct token, presence), "NAMES", "… whose users may be seen"},
+    {"public", FLAG_TEXT, offsetof(struct token, public), "JSON",
+     "shown of USER to whoever sees presence; 1 KiB at most"},
     {"ttl", FLAG_DURATION, offsetof(struct token, ttl), "TIME", "how long it holds (1h)"},
 };
 
@@ -41,6 +44,25 @@ static bool put_names(struct buf *out, const char *right, const char *names, str
     return buf_putc(out, ']');
 }
 
+static bool put_public(struct buf *out, const char *public, struct fault *why)
+{
+    struct fault reason;
+    struct buf compact;
+    if (!public)
+        return true;
+    if (!json_check(str_of(public), &reason))
+        return fail(why, REFUSE_WRONG_FIELD, "public: %.200s", reason.text);
+    buf_init(&compact, PUBLIC_MAX);
+    bool ok = json_put_compact(&compact, str_of(public)) ||
+              fail(why, REFUSE_TOO_LARGE, "public: at most %d bytes are taken", PUBLIC_MAX);
+    if (out->p[out->len - 1] != '{')
+        buf_putc(out, ',');
+    buf_putz(out, "\"public\":");
+    buf_put(out, buf_str(&compact));
+    buf_fini(&compact);
+    return ok;
+}
+
 static void put_text(struct buf *out, const char *claim, const char *text)
 {
     if (!*text)
@@ -56,6 +78,9 @@ static bool put_claims(struct buf *out, const struct options *o, const struct to
     Msec ttl = f->ttl ? f->ttl : HOUR;
     if (!user_is_valid(str_of(user), "user", why))
         return false;
+    if (ttl > o->token_life)
+        return fail(why, REFUSE_WRONG_FIELD, "ttl: token_life is %llu seconds",
+                    (unsigned long long)o->token_life / 1000);
     buf_putc(out, '{');
     put_text(out, "iss", o->token_issuer);
     put_text(out, "aud", o->token_audience);
@@ -64,7 +89,8 @@ static bool put_claims(struct buf *out, const struct options *o, const struct to
                (unsigned long long)(now + ttl) / 1000);
     return put_names(out, "subscribe", f->subscribe, why) &&
            put_names(out, "publish", f->publish, why) &&
-           put_names(out, "presence", f->presence, why) && buf_putz(out, "}}");
+           put_names(out, "presence", f->presence, why) && put_public(out, f->public, why) &&
+           buf_putz(out, "}}");
 }
 
 static struct keyring *read_keys(const char *path, struct fault *why)

@@ -38,7 +38,7 @@ static void check_token(Str text)
     struct fault why = {0};
     if (token_open(&p, text, &why)) {
         assert(p.alg != JWT_NONE && p.kid.len <= 256);
-        check_claims(buf_str(&p.payload), &(struct token_wants){STR_NONE, STR_NONE});
+        check_claims(buf_str(&p.payload), &(struct token_wants){STR_NONE, STR_NONE, 0});
     } else {
         assert(why.code == REFUSE_INVALID_TOKEN && why.text[0]);
     }
@@ -54,8 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] == 't')
         check_token(text);
     else if (data[0] == 'w')
-        check_claims(text, &(struct token_wants){STR("me"), STR("push")});
+        check_claims(text, &(struct token_wants){STR("me"), STR("push"), 0});
     else
-        check_claims(text, &(struct token_wants){STR_NONE, STR_NONE});
+        check_claims(text, &(struct token_wants){STR_NONE, STR_NONE, 0});
     return 0;
 }

@@ -220,7 +220,7 @@ class World:
         self.options = {"run": self.run, "data": self.data, "access": "open",
                         "log_level": "debug",
                         "trusted_proxies": "127.0.0.1",  # which is thus not limited,
-                        "max_streams_address": "0", "rate_connects": "0"}  # nor are its neighbours
+                        "max_streams_address": "0", "rate_connects": "0", "rate_tokens": "0"}  # nor are its neighbours
         self.channels = {}
         if os.getuid() == 0:
             # Web servers may walk through the run folder to their own socket, and no further.

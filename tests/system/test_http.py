@@ -93,6 +93,19 @@ def test_last_since_earliest(site):
         assert [e.id for e in stream.take(5)] == ids[5:]
 
 
+def test_a_subscribe_with_last_0_replays_nothing(site):
+    site.send("b", "old")
+    with Stream(site, channel="a") as stream:
+        hello = stream.connected()
+        for last in (0, "0"):
+            answer = site.post("/subscribe", {"clientId": hello["clientId"], "channel": "b", "last": last})
+            assert answer.status == 200 and answer.json["cursor"] == site.get("/poll", wait=0).json["cursor"]
+        sent = site.send("b", "new")
+        assert stream.next().id == sent
+        more = site.post("/subscribe", {"clientId": hello["clientId"], "channel": "c", "last": -1})
+        more.problem(422, "wrong_field")
+
+
 def test_patterns(site):
     with Stream(site, channel="room:*") as rooms, Stream(site, channel="*") as every:
         rooms.connected()

@@ -266,6 +266,9 @@ def test_the_command_line_makes_keys_and_tokens(world, tmp_path):
     assert run("token", "alice", "--token_keys", keys).count(".") == 2
     run("token", "a:b", "--token_keys", keys, code=65, says="user: has a ':'")
     run("token", "alice", "--token_keys", keys, "--publish", "a,,b", code=65, says="publish: is empty")
+    run("token", "alice", "--token_keys", keys, "--public", "red", code=65, says="public: ")
+    run("token", "alice", "--token_keys", keys, "--public", '"%s"' % ("x" * 1024), code=65, says="1024 bytes")
+    run("token", "alice", "--token_keys", keys, "--ttl", "367d", code=65, says="token_life is ")
     run("token", "alice", "--token_keys", keys + ".pub", code=78, says="can sign")
     run("token", "alice", "--token_keys", keys + ".not", code=78, says="No such file")
     run("keygen", keys, code=64, says="--jwt")

@@ -147,6 +147,22 @@ def test_a_user_has_so_many_streams_over_all_workers(users, site):
         stream.close()
 
 
+@pytest.mark.options(workers=2, max_streams_channel=2)
+def test_a_channel_has_so_many_streams_over_all_workers(site):
+    streams = [Stream(site, channel="a") for _ in range(2)]
+    for stream in streams:
+        stream.connected()
+    with Stream(site, channel="a") as late, Stream(site, channel="b") as other:
+        assert late.next().event == "bye" and late.retry >= 10000
+        client = other.connected()["clientId"]
+        refused = site.post("/subscribe", {"clientId": client, "channel": "a"})
+        assert refusal(refused) == "channel: a: max_streams_channel is 2"
+        streams.pop().close()
+        until(lambda: site.post("/subscribe", {"clientId": client, "channel": "a"}).status == 200)
+    assert figure(site, "belfry_hub_channel_limited_total") >= 2
+    streams.pop().close()
+
+
 @pytest.mark.options(workers=2, rate_burst="60s", **dict.fromkeys(RATES, 1))
 def test_a_user_may_ask_so_often_from_anywhere(users, site):
     alice, bob = users("alice"), users("bob")
@@ -158,6 +174,23 @@ def test_a_user_may_ask_so_often_from_anywhere(users, site):
         assert ask(site, bob).status in (200, 404)
         counter = "belfry_hub_%s_limited_total" % name.partition("_")[2]
         assert figure(site, counter) > 0
+
+
+@pytest.mark.options(rate_burst="2s", rate_tokens=1)
+def test_a_flood_of_bad_tokens_is_not_looked_at(users, site, worker):
+    good, flood = users("alice"), forwarded("192.0.2.1")
+    bad = {"Authorization": good["Authorization"] + "x", **flood}
+    assert history(site, {**good, **flood}).status == 200
+    checked = figure(site, "belfry_tokens_checked_total")
+    answers = [history(site, bad) for _ in range(30)]
+    assert answers[0].problem(401, "invalid_token")
+    assert refusal(until(lambda: [a for a in [history(site, bad)] if a.status == 429], 20)[0]) == "rate_tokens is 1 a second"
+    # Whoever was known is; another address pays nothing.
+    assert history(site, {**good, **flood}).status == 200
+    history(site, {"Authorization": bad["Authorization"], **forwarded("192.0.2.2")}).problem(401)
+    until(lambda: figure(site, "belfry_tokens_limited_total") > 20)
+    assert figure(site, "belfry_tokens_checked_total") < checked + 10
+    assert worker.log().count("token refused") < 10
 
 
 @pytest.mark.options(trusted_proxies="")

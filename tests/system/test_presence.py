@@ -84,6 +84,15 @@ def test_two_browsers_see_each_other(site):
         assert alice.left == ["bob"]
 
 
+def test_what_a_token_shows_is_shown_with_its_ticket_too(site):
+    who = bearer(site.world, "alice", public='{"colour": "red"}', presence="*")
+    ticket = site.post("/ticket", {}, headers=who).json["ticket"]
+    with Stream(site, channel="a", presence=1, ticket=ticket) as stream:
+        alice = Watched(stream)
+        alice.until("alice")
+        assert alice.users["alice"]["public"] == {"colour": "red"}
+
+
 def test_rights_and_names_of_their_own(site):
     nobody = site.get("/presence", channel="shut").problem(403, "forbidden")
     assert nobody["detail"] == "channel: shut: presence is not allowed"

@@ -271,6 +271,36 @@ static void a_ticket_is_good_once_and_for_half_a_minute(void **state)
     assert_int_equal(b->hub->tickets.by_user.len, 0);
 }
 
+static void what_no_token_can_have_any_more_is_not_kept(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--token_life=1d", NULL);
+    hello(b, "w1", 0, "");
+    admin(b, "{\"do\":\"user\",\"user\":\"ann\",\"action\":\"add\"}");
+    admin(b, "{\"do\":\"revoke\",\"id\":\"7b1c\"}");
+    settle(b);
+    admin(b, "{\"do\":\"revoke\",\"user\":\"ann\",\"before\":5}");
+    char question[256];
+    snprintf(question, sizeof question,
+             "{\"do\":\"token\",\"user\":\"ann\",\"digest\":\"%064d\",\"expires\":%llu}", 1,
+             (unsigned long long)b->now.wall + 1000);
+    admin(b, question);
+    heard(b, "w1");
+    const struct accounts *a = &b->hub->accounts;
+    assert_int_equal(a->rows.len, 4);
+    b->now.wall += 86400000 - 600000;
+    elapse(b, 600000);
+    assert_int_equal(a->rows.len, 3);
+    b->now.wall += 120000;
+    elapse(b, 600000);
+    assert_int_equal(a->rows.len, 2); /* the user, and what was said of all tokens of before */
+    hello(b, "w2", 0, "");
+    const char *told = heard(b, "w2");
+    assert_true(strstr(told, "user:ann") && strstr(told, "before:ann") && !strstr(told, "7b1c"));
+    bench_restart(b, true);
+    assert_int_equal(b->hub->accounts.rows.len, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +310,7 @@ int main(void)
         BENCH(a_change_is_kept_and_told_to_every_link),
         BENCH(who_is_disabled_neither_opens_nor_publishes),
         BENCH(what_is_wrong_is_named),
+        BENCH(what_no_token_can_have_any_more_is_not_kept),
         BENCH(a_ticket_is_good_once_and_for_half_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

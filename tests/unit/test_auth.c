@@ -64,7 +64,7 @@ static const char *who(const char *environment)
     struct visitor v;
     struct request *r = request_with(environment);
     fault = (struct fault){0};
-    bool ok = auth_visitor(&options, tokens, &accounts, r, WALL, &v, &fault);
+    bool ok = auth_visitor(&options, tokens, &accounts, r, WALL, false, &v, &fault);
     snprintf(name, sizeof name, "%.*s", ok ? (int)v.user.len : 1, ok ? v.user.p : "!");
     assert_true(!ok || str_eq(v.user, v.rights.user));
     visitor_fini(&v);
@@ -139,13 +139,13 @@ static void rights_end_with_the_token(void **state)
     (void)state;
     struct visitor v;
     struct request *r = request_with(with("HTTP_AUTHORIZATION=Bearer ", "alice", "|"));
-    assert_true(auth_visitor(&options, tokens, &accounts, r, WALL, &v, &fault));
+    assert_true(auth_visitor(&options, tokens, &accounts, r, WALL, false, &v, &fault));
     assert_int_equal(v.expires, 1100000);
     visitor_fini(&v);
-    assert_true(auth_visitor(&options, tokens, &accounts, r, 1100000, &v, &fault));
+    assert_true(auth_visitor(&options, tokens, &accounts, r, 1100000, false, &v, &fault));
     assert_int_equal(v.expires, 1130000); /* in the time that clocks may differ */
     visitor_fini(&v);
-    assert_false(auth_visitor(&options, tokens, &accounts, r, 1130000, &v, &fault));
+    assert_false(auth_visitor(&options, tokens, &accounts, r, 1130000, false, &v, &fault));
     request_free(r);
 }
 
@@ -153,7 +153,7 @@ static bool passes(const char *environment)
 {
     struct visitor v;
     struct request *r = request_with(environment);
-    bool ok = auth_visitor(&options, tokens, &accounts, r, WALL, &v, NULL) &&
+    bool ok = auth_visitor(&options, tokens, &accounts, r, WALL, false, &v, NULL) &&
               auth_origin(&options, r, &v, &fault);
     visitor_fini(&v);
     request_free(r);
@@ -161,6 +161,26 @@ static bool passes(const char *environment)
 }
 
 #define JSON "CONTENT_TYPE=application/json; charset=utf-8|HTTP_HOST=me.example|"
+
+static void whose_address_is_spent_is_known_or_not_looked_at(void **state)
+{
+    (void)state;
+    struct visitor v;
+    struct request *r = request_with(with("HTTP_AUTHORIZATION=Bearer ", "alice", "|"));
+    struct request *ours = request_with("HTTP_AUTHORIZATION=Bearer guessed|");
+    assert_false(auth_visitor(&options, tokens, &accounts, r, WALL, true, &v, &fault));
+    assert_int_equal(fault.code, REFUSE_LIMIT);
+    assert_int_equal(tokens_counts(tokens).checked, 0);
+    assert_false(auth_visitor(&options, tokens, &accounts, ours, WALL, true, &v, &fault));
+    assert_int_equal(fault.code, REFUSE_LIMIT);
+    for (int is_spent = 0; is_spent < 2; is_spent++) {
+        assert_true(auth_visitor(&options, tokens, &accounts, r, WALL, is_spent, &v, &fault));
+        assert_true(str_eq(v.user, STR("alice")));
+        visitor_fini(&v);
+    }
+    request_free(r);
+    request_free(ours);
+}
 
 static void a_strange_site_sends_nothing_in_a_users_name(void **state)
 {
@@ -245,6 +265,7 @@ int main(void)
         TEST(a_bearer_comes_before_a_cookie_before_a_name),
         TEST(one_that_is_no_good_is_not_replaced_by_another),
         TEST(rights_end_with_the_token),
+        TEST(whose_address_is_spent_is_known_or_not_looked_at),
         TEST(a_strange_site_sends_nothing_in_a_users_name),
         TEST(a_form_needs_what_no_plain_form_has),
         TEST(who_shows_a_token_needs_no_origin),

@@ -130,6 +130,25 @@ static void a_limit_is_named(void **state)
     limits_fini(&l);
 }
 
+static void what_is_spent_is_known_before_it_is_asked_for(void **state)
+{
+    (void)state;
+    struct options o = {.rate_tokens = 1, .rate_burst = 2000};
+    struct fault why = {0};
+    struct limits l;
+    limits_init(&l, &o, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_false(limits_is_spent(&l, RATE_TOKENS, STR("a"), 9));
+        assert_true(limits_admit(&l, RATE_TOKENS, STR("a"), 9, &why));
+    }
+    assert_true(limits_is_spent(&l, RATE_TOKENS, STR("a"), 9));
+    assert_false(limits_is_spent(&l, RATE_TOKENS, STR("b"), 9));
+    assert_false(limits_is_spent(&l, RATE_TOKENS, STR_NONE, 9));
+    assert_false(limits_is_spent(&l, RATE_TOKENS, STR("a"), 1010));
+    assert_int_equal(l.refused[RATE_TOKENS], 0);
+    limits_fini(&l);
+}
+
 static void a_tally_counts_who_is_there(void **state)
 {
     (void)state;
@@ -155,6 +174,7 @@ int main(void)
         cmocka_unit_test(buckets_are_bounded),
         cmocka_unit_test(whoever_made_up_for_it_is_forgotten),
         cmocka_unit_test(a_limit_is_named),
+        cmocka_unit_test(what_is_spent_is_known_before_it_is_asked_for),
         cmocka_unit_test(a_tally_counts_who_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

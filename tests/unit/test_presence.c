@@ -335,6 +335,34 @@ static void typing_is_limited_and_ends_by_itself(void **state)
     expect(b, "w1", "EVENT 0:a={\"channel\":\"a\",\"user\":\"ann\",\"typing\":false}");
 }
 
+static void a_channel_has_room_for_so_many(void **state)
+{
+    struct bench *b = *state;
+    struct buf body;
+    bench_options(b, "--max_streams_channel=2", "--channels_for_all=all", NULL);
+    hello(b, "w1", 0, "");
+    hello(b, "w2", 0, "");
+    open_as(b, "w1", "ann", "ann", "a,all,user:ann");
+    open_as(b, "w2", "bob", "bob", "a,all,user:ann");
+    enter(b, "w2", "eve", "eve", "b,a");
+    enter(b, "w2", "eve", "eve", "b,all,*,user:ann");
+    enter(b, "w2", "eve", "eve", "b,all,user:eve");
+    enter(b, "w1", "bob", "bob", "a,all"); /* is there already */
+    expect(b, "w2", "OPENED limit | OPENED limit | OPENED join=0 from=0");
+    expect(b, "w1", "OPENED join=0 from=0 known=a;all;");
+    assert_int_equal(b->hub->counters[COUNT_LIMITED_CHANNEL], 2);
+    buf_init(&body, 1000);
+    msg_change_pack(&body, &(struct msg_change){.ref = 7,
+                                                .client = STR("client-of-eve-000000"),
+                                                .user = STR("eve"),
+                                                .add = names(b, "c,a")});
+    say(b, "w1", VERB_CHANGE, &body);
+    expect(b, "w1", "CHANGED limit at=0 ");
+    close_as(b, "w1", "ann");
+    enter(b, "w2", "eve", "eve", "a");
+    expect(b, "w2", "OPENED join=0 from=0 known=a;");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +373,7 @@ int main(void)
         BENCH(a_hub_that_comes_back_asks_before_it_tells),
         BENCH(a_worker_that_is_replaced_changes_nothing),
         BENCH(beyond_two_hundred_they_are_counted),
+        BENCH(a_channel_has_room_for_so_many),
         BENCH(names_of_their_own_are_shown_where_they_may),
         BENCH(typing_is_limited_and_ends_by_itself),
     };

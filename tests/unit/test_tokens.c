@@ -435,6 +435,21 @@ static void new_keys_count_at_once_and_bad_ones_not_at_all(void **state)
     buf_fini(&token);
 }
 
+static void a_token_may_not_hold_for_longer_than_its_life(void **state)
+{
+    struct door *d = *state;
+    options.token_life = 1000000;
+    tokens_close(d->tokens);
+    d->tokens = tokens_open(&options, &fault);
+    refuses(d, mint(HEADER, "{\"sub\":\"alice\",\"exp\":1800001001}"),
+            "exp: is further away than token_life");
+    refuses(d, mint(HEADER, "{\"sub\":\"alice\",\"exp\":1800000100,\"iat\":1799999099}"),
+            "exp: is further away than token_life");
+    token_unref(admits(d, mint(HEADER, "{\"sub\":\"alice\",\"exp\":1800001000}")));
+    token_unref(
+        admits(d, mint(HEADER, "{\"sub\":\"alice\",\"exp\":1800000100,\"iat\":1799999100}")));
+}
+
 static void without_keys_no_token_is_taken(void **state)
 {
     struct door *d = *state;
@@ -468,6 +483,7 @@ int main(void)
         TEST(one_that_is_known_is_remembered_until_it_is_over),
         TEST(what_is_remembered_is_bounded),
         TEST(new_keys_count_at_once_and_bad_ones_not_at_all),
+        TEST(a_token_may_not_hold_for_longer_than_its_life),
         TEST(without_keys_no_token_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
