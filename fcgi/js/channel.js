@@ -2,17 +2,21 @@
 
 import { position } from './base.js';
 import { Emitter } from './emitter.js';
+import { Members } from './members.js';
 
 const TYPING_EACH = 2000;
+const STATE_WITHIN = 3000;          // a stream that tells who is there begins with it; if not, asking says why
+const OURS = ['join', 'leave', 'joined'];   // what the channel says itself, so that nobody can pretend it
 
 export class Channel extends Emitter {
     joined = false;
     #after = 0;                     // the position of the last event that was heard
     #held = null;                   // what comes while older events are fetched
     #typed = 0;
+    #members = null;
 
     /** Made by Belfry.channel(). */
-    constructor(hub, http, name, { last = 0 }) {
+    constructor(hub, http, name, { last = 0, presence }) {
         super();
         this.hub = hub;
         this.http = http;
@@ -20,6 +24,18 @@ export class Channel extends Emitter {
         this.last = last;
         if (last)
             this.#held = [];
+        if (presence)
+            this.watch();
+    }
+
+    /** Who is here: {user, verified, devices, since, public}. Empty where they are too many to be named. */
+    get members() {
+        return this.#members?.list ?? [];
+    }
+
+    /** How many are here, with those who are not named. */
+    get count() {
+        return this.#members?.count ?? 0;
     }
 
     /** Publishes; resolves with the id when the event is on the server's disk. */
@@ -27,12 +43,12 @@ export class Channel extends Emitter {
         return this.hub.send({ channel: this.name, event, data, ...options });
     }
 
-    /** Somebody types here; call it at every key. */
-    typing() {
-        if (Date.now() - this.#typed < TYPING_EACH)
+    /** Somebody types here; call it at every key, and with false when it is over. */
+    typing(is = true) {
+        if (is && Date.now() - this.#typed < TYPING_EACH)
             return;
-        this.#typed = Date.now();
-        this.http.post('/send', { channel: this.name, event: 'typing' }).catch(() => {});
+        this.#typed = is ? Date.now() : 0;
+        this.http.post('/send', { channel: this.name, event: 'typing', data: is, exclude: this.hub.clientId }).catch(() => {});
     }
 
     /** Events of the log, the oldest first: the newest, or those before or after an id. */
@@ -48,10 +64,37 @@ export class Channel extends Emitter {
 
     // What follows is for Belfry.
 
-    /** The server hears for us from `cursor` on. */
-    async begin(cursor) {
+    watch() {
+        const query = new URLSearchParams({ channel: this.name });
+        this.#members = new Members(async (pause) => {
+            await this.http.naps.sleep(pause);
+            return this.http.insist(`/presence?${query}`, undefined, () => Infinity);
+        }, (...said) => this.http.closed || this.emit(...said));
+        if (this.joined)
+            this.look();
+    }
+
+    get presence() {
+        return Boolean(this.#members);
+    }
+
+    /** What the stream says of who is here. */
+    heard(said) {
+        this.#members?.take(said);
+    }
+
+    look() {
+        this.#members?.look();
+    }
+
+    /** The server hears for us from `cursor` on; `tells`: and it says who is here. */
+    async begin(cursor, tells) {
         this.joined = true;
         this.emit('joined');
+        if (tells)
+            this.http.naps.sleep(STATE_WITHIN).then(() => this.#members?.known || this.look());
+        else
+            this.look();
         if (!this.last) {
             this.#after = position(cursor);
             return;
@@ -87,7 +130,8 @@ export class Channel extends Emitter {
             this.#after = position(event.id);
         }
         const name = event.event ?? 'message';
-        this.emit(name, event.data, event);
+        if (!OURS.includes(name))
+            this.emit(name, event.data, event);
         this.emit('*', event.data, { ...event, event: name });
     }
 

@@ -28,6 +28,24 @@ export interface BelfryError extends Error {
     outcome?: 'unknown';
 }
 
+/** A user who is on a channel. */
+export interface Member {
+    user: string;
+    /** false: it is what a client without a user calls itself. */
+    verified: boolean;
+    devices: number;
+    /** Milliseconds since 1970. */
+    since: number;
+    /** What the token says to be shown. */
+    public: any;
+}
+
+export interface Typing {
+    channel: string;
+    user: string | null;
+    typing: boolean;
+}
+
 export type State = 'connecting' | 'live' | 'waiting' | 'refused' | 'closed';
 export type Transport = 'stream' | 'poll';
 
@@ -44,6 +62,8 @@ export interface Options {
     patience?: number;
     /** Seconds between heartbeats, 5..50 (15). */
     ping?: number;
+    /** What a client without a user calls itself. */
+    name?: string;
     credentials?: 'omit' | 'same-origin' | 'include';
     fetch?: typeof fetch;
 }
@@ -56,6 +76,13 @@ export interface SendOptions {
     idempotencyKey?: string;
 }
 
+export interface ChannelOptions {
+    /** Begins with the newest so many of the log. */
+    last?: number;
+    /** Tells who is there. */
+    presence?: boolean;
+}
+
 export interface Where {
     before?: string;
     after?: string;
@@ -66,13 +93,20 @@ export class Channel {
     private constructor();
     readonly name: string;
     readonly joined: boolean;
+    /** Who is here; empty where they are too many to be named. */
+    readonly members: Member[];
+    /** How many are here, with those who are not named. */
+    readonly count: number;
     on(name: 'gap', fn: (gap: Gap) => void): () => void;
     on(name: 'joined', fn: () => void): () => void;
+    on(name: 'presence', fn: (members: Member[], more: { count: number; anonymous: number }) => void): () => void;
+    on(name: 'join' | 'leave', fn: (member: Member) => void): () => void;
+    on(name: 'typing', fn: (typing: Typing) => void): () => void;
     on(name: 'error', fn: (error: BelfryError) => void): () => void;
     on<T = any>(name: string, fn: (data: T, event: BelfryEvent<T>) => void): () => void;
     off(name: string, fn: Function): void;
     send(event: string | undefined, data?: unknown, options?: SendOptions): Promise<string>;
-    typing(): void;
+    typing(is?: boolean): void;
     history<T = any>(where?: Where): Promise<BelfryEvent<T>[]>;
     leave(): void;
 }
@@ -89,7 +123,7 @@ export class Belfry {
     on(name: 'gap', fn: (gap: Gap) => void): () => void;
     on<T = any>(name: '*', fn: (data: T, event: BelfryEvent<T>) => void): () => void;
     off(name: string, fn: Function): void;
-    channel(name: string, options?: { last?: number }): Channel;
+    channel(name: string, options?: ChannelOptions): Channel;
     send(send: { channel?: string; channels?: string[]; user?: string; users?: string[]; client?: string;
                  event?: string; data?: unknown } & SendOptions): Promise<string>;
     connect(): Promise<Belfry>;

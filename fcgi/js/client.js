@@ -35,9 +35,7 @@ export class Belfry extends Emitter {
         this.key = `belfry ${this.http.url} ${options.share ?? ''}`;
         if (options.resume)
             this.cursor = globalThis.sessionStorage?.getItem(this.key) ?? null;
-        this.#tabs = new Tabs(options.share === false ? null : this.key, {
-            lead: () => this.#lead(), greet: () => this.#plan(), hear: (message) => this.#hear(message),
-        });
+        this.#begin();
         this.#listen();
     }
 
@@ -47,6 +45,9 @@ export class Belfry extends Emitter {
         if (!channel) {
             channel = new Channel(this, this.http, name, options);
             this.#channels.set(name, channel);
+            this.#plan();
+        } else if (options.presence && !channel.presence) {
+            channel.watch();
             this.#plan();
         }
         return channel;
@@ -84,10 +85,22 @@ export class Belfry extends Emitter {
     close() {
         this.http.closed = true;
         this.#off.abort();
-        this.#line?.close();
-        this.#tabs.close();
+        this.#rest();
         this.#naps.wake();
         this.#setState({ state: 'closed' });
+    }
+
+    #begin() {
+        this.#tabs = new Tabs(this.options.share === false ? null : this.key, {
+            lead: (tabs) => this.#lead(tabs), greet: () => this.#plan(), hear: (message) => this.#hear(message),
+        });
+    }
+
+    #rest() {
+        this.#tabs?.close();
+        this.#tabs = null;
+        this.#line?.close();
+        this.#line = this.#wants = null;
     }
 
     #listen() {
@@ -95,7 +108,12 @@ export class Belfry extends Emitter {
         const { document } = globalThis;
         heard(globalThis, 'online', () => this.#nudge());
         heard(document, 'visibilitychange', () => document.hidden || this.#nudge());
-        heard(globalThis, 'pagehide', () => this.#remember());
+        // A page that is left may be kept for who comes back, with its stream; nobody is there.
+        heard(globalThis, 'pagehide', () => {
+            this.#remember();
+            this.#rest();
+        });
+        heard(globalThis, 'pageshow', () => this.#tabs || this.#begin());
     }
 
     #remember() {
@@ -106,16 +124,18 @@ export class Belfry extends Emitter {
     #nudge() {
         this.#naps.wake();
         this.#line?.nudge();
-        this.#tabs.say({ kind: 'nudge' });
+        this.#tabs?.say({ kind: 'nudge' });
     }
 
     // What this tab wants is said when all of it is known: in a moment.
     #plan() {
         this.#planned ??= Promise.resolve().then(() => {
             this.#planned = null;
+            if (!this.#tabs)
+                return;
             const wants = {};
-            for (const { name, joined } of this.#channels.values())
-                wants[name] = joined ? this.cursor : null;
+            for (const { name, joined, presence } of this.#channels.values())
+                wants[name] = { from: joined ? this.cursor : null, presence };
             this.#tabs.say({ kind: 'want', tab: this.#tabs.id, wants });
             this.#want(this.#tabs.id, wants);
         });
@@ -127,25 +147,29 @@ export class Belfry extends Emitter {
             return;
         this.#wants.set(tab, wants);
         const all = new Map();
-        for (const [name, from] of [...this.#wants.values()].flatMap(Object.entries))
-            all.set(name, from ?? all.get(name));
+        for (const [name, { from, presence }] of [...this.#wants.values()].flatMap(Object.entries)) {
+            const known = all.get(name);
+            all.set(name, { from: from ?? known?.from, presence: presence || known?.presence });
+        }
         this.#line?.want(all);
     }
 
-    async #lead() {
+    async #lead(tabs) {
+        if (this.#tabs !== tabs)
+            return;
         this.#wants = new Map();
         // The others say what they want, so that the stream begins with all of it.
         this.#tabs.say({ kind: 'lead' });
         await this.#naps.sleep(this.cursor ? GATHERING : 0);
-        if (this.http.closed)
+        if (this.#tabs !== tabs)
             return;
         this.#line = new Line(this.http, this.options, this.cursor, (kind, what) => {
-            this.#tabs.say({ kind, what });
+            tabs.say({ kind, what });
             this.#take(kind, what);
         });
         this.#plan();
         await this.#planned;
-        this.#line.open();
+        this.#line?.open();
     }
 
     // Messages of other tabs.
@@ -176,9 +200,14 @@ export class Belfry extends Emitter {
         if (kind === 'status') {
             this.#setState(what);
         } else if (kind === 'joined') {
-            this.#begin(what);
+            this.#joined(what);
         } else if (kind === 'cursor') {
             this.cursor = what;
+        } else if (kind === 'polled') {
+            this.cursor = what;
+            channels.forEach((channel) => channel.look());
+        } else if (kind === 'presence') {
+            this.#channels.get(what.channel)?.heard(what);
         } else if (kind === 'event') {
             this.cursor = what.cursor ?? this.cursor;
             this.emit('*', what.event.data, what.event);
@@ -201,14 +230,14 @@ export class Belfry extends Emitter {
             this.emit('state', state, { transport, error: this.error });
     }
 
-    #begin({ channels, cursor }) {
+    #joined({ channels, cursor }) {
         const behind = !this.#line && this.cursor && position(cursor) > position(this.cursor);
         if (behind)
             this.#catchUp(this.cursor);
         this.cursor ??= cursor;
         for (const channel of this.#channels.values()) {
             if (!channel.joined && channels.includes(channel.name))
-                channel.begin(behind ? this.cursor : cursor);
+                channel.begin(behind ? this.cursor : cursor, this.#line && this.transport === 'stream');
         }
         if (behind)
             this.cursor = cursor;
@@ -219,7 +248,10 @@ export class Belfry extends Emitter {
         const channels = [...this.#channels.values()];
         if (!channels.length)
             return;
-        channels.forEach((channel) => channel.hold());
+        channels.forEach((channel) => {
+            channel.hold();
+            channel.look();
+        });
         const names = channels.map(({ name }) => name);
         const { events, gap } = await this.http.since(after, names)
             .catch(() => ({ events: [], gap: { requested: after, oldest: null, reason: 'unknown', channels: names } }));

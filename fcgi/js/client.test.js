@@ -5,6 +5,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 
 import { position, takesIn } from './base.js';
 import { Belfry } from './client.js';
+import { Members } from './members.js';
 import { fake, until } from './fake.js';
 import { parser } from './sse.js';
 
@@ -249,6 +250,97 @@ test('while it waits it says for what', async () => {
     const hub = open({ token: () => Promise.reject(new Error('no token today')) });
     const { error } = await new Promise((done) => { hub.on('state', (state, how) => state === 'waiting' && done(how)); });
     assert.equal(error.message, 'no token today');
+});
+
+const user = (name, devices = 1) => ({ user: name, verified: true, devices, since: 1, public: null });
+const state = (version, ...names) => ({ version, state: { count: names.length, anonymous: 0, users: names.map((name) => user(name)) } });
+const change = (version, count, more) => ({ version, count, anonymous: 0, join: [], update: [], leave: [], ...more });
+
+function members() {
+    const [said, asked] = [[], []];
+    const all = new Members(() => new Promise((done, fail) => { asked.push({ done, fail }); }),
+                            (name, what) => said.push(name === 'presence' ? what.map((one) => one.user).join() : `${name} ${what.user ?? what.message}`));
+    return { all, said, asked };
+}
+
+test('who is here: a state, changes, and what another state says has changed', () => {
+    const { all, said, asked } = members();
+    all.take(state(7, 'ann'));
+    all.take(change(8, 3, { join: [user('ben'), user('cid')] }));
+    all.take(change(9, 2, { leave: [{ user: 'ann', verified: true }], update: [user('ben', 2)] }));
+    all.take(change(9, 9, { join: [user('old')] }));
+    assert.deepEqual([all.list.map((one) => [one.user, one.devices]), all.count], [[['cid', 1], ['ben', 2]], 2]);
+    all.take(state(3, 'ben', 'dee'));
+    all.take(change(4, 3, { join: [{ ...user('dee'), verified: false }] }));
+    assert.deepEqual(said, ['ann', 'join ben', 'join cid', 'ann,ben,cid', 'leave ann', 'cid,ben',
+                            'join dee', 'leave cid', 'ben,dee', 'join dee', 'ben,dee,dee']);
+    all.take({ version: 5, state: { count: 300, anonymous: 1 } });
+    assert.deepEqual([all.list, all.count, all.anonymous, said.pop(), asked.length], [[], 300, 1, '', 0]);
+    all.take(state(6, 'ann'));
+    assert.equal(said.pop(), 'ann', 'who was there unnamed has not come');
+});
+
+test('who is here: a hole is asked for until all that was heard of is in; a state ends the question', async () => {
+    const { all, said, asked } = members();
+    all.take(state(1, 'ann'));
+    all.take(change(3, 3));
+    all.take(change(4, 3));
+    asked[0].done(state(3, 'ann', 'ben'));
+    await until(() => asked[1]);
+    asked[1].done(state(4, 'ann', 'ben', 'cid'));
+    await until(() => all.count === 3);
+    assert.deepEqual(said.slice(1), ['join ben', 'join cid', 'ann,ben,cid']);
+    all.take(change(6, 1));
+    await until(() => asked[2]);
+    all.take(state(2, 'dee'));          // of a hub that was started again
+    asked[2].done(state(6, 'ann'));
+    all.take(change(3, 0, { leave: [{ user: 'dee', verified: true }] }));
+    await until(() => all.count === 0);
+    all.look();
+    await until(() => asked[3]);
+    asked[3].fail(new Error('no'));
+    await until(() => said.at(-1) === 'error no');
+    assert.equal(asked.length, 4);
+});
+
+test('who is here comes on the stream where it is wanted, and is asked for over polls', async () => {
+    const hub = open({ name: 'zoe', patience: 80 });
+    hub.channel('a');
+    await hub.connect();
+    assert.equal(worker.streams[0].query.get('presence'), null);
+    const room = hub.channel('room', { presence: true });
+    await until(() => worker.streams[1]);
+    assert.deepEqual(['presence', 'name'].map((name) => worker.streams[1].query.get(name)), ['1', 'zoe']);
+    worker.streams[1].res.write(`event: presence\ndata: ${JSON.stringify({ channel: 'room', ...state(1, 'ann') })}\n\n`);
+    await until(() => room.count === 1);
+    assert.equal(room.members[0].user, 'ann');
+    const seen = [];
+    room.on('join', (one, event) => seen.push([one.user, event]));
+    room.on('*', (data, { event }) => seen.push(event));
+    worker.tell(1, 'room', { event: 'join', data: { user: 'eve' } });
+    await until(() => seen.length);
+    assert.deepEqual(seen, ['join'], 'nobody pretends to have come');
+    worker.answers['/presence'] = (body, query) => [200, { channel: query.get('channel'), ...state(5, 'ann', 'ben') }];
+    worker.answers['/poll'] = (body, query) => new Promise((done) => {
+        setTimeout(done, 20, [200, { cursor: 'aaaaaaaa-9', clientId: query.get('client'), gap: null, events: [] }]);
+    });
+    worker.stream = () => {};
+    worker.streams[1].res.destroy();
+    await until(() => room.count === 2);
+    assert.deepEqual([hub.transport, seen.at(-1)[0]], ['poll', 'ben']);
+    await until(() => worker.asked.some(({ path, query }) => path === '/poll' && query.get('wait') === '10'));
+});
+
+test('typing is said now and then, not to this browser, and ended at once', async () => {
+    const hub = open();
+    const room = hub.channel('room');
+    await hub.connect();
+    worker.answers['/send'] = () => [200, { id: null }];
+    [undefined, undefined, false, undefined].forEach((is) => room.typing(is));
+    await until(() => worker.count('/send') === 3);
+    const sent = worker.asked.filter(({ path }) => path === '/send').map(({ body }) => body);
+    assert.deepEqual(sent.map(({ data }) => data), [true, false, true]);
+    assert.equal(sent[0].exclude, hub.clientId);
 });
 
 test('tabs share a stream; the next one goes on from where the first one was, and fetches what it missed', async () => {

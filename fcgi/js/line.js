@@ -9,6 +9,7 @@ const CUTS_MOST = 3;                // streams in a row that were cut young
 const NEVER = 4e9;                  // nothing that is logged came after it: from here on
 const TRIAL_MOST = 30 * 60000;
 const WAITS = [2, 25];              // seconds that a poll waits, at least and at most
+const LOOKS = 10;                   // … where it is asked after each who is there
 
 // As it may be told to other tabs.
 const plain = ({ message, status, code, detail }) => ({ message, status, code, detail });
@@ -21,7 +22,8 @@ export class Line {
     clientId = randomName();
     joined = [];                    // what the server says that we hear
     #asked = [];                    // what we asked for
-    #wanted = new Map();
+    #wanted = new Map();            // name -> {from, presence}
+    #watching = false;              // whether the stream that is open tells who is there
     #abort = null;
     #again = false;
     #heardAt = 0;
@@ -36,13 +38,13 @@ export class Line {
     #refused = null;
     #why = null;                    // what the last try failed of
 
-    /** `tell(kind, what)`: status, joined, event, cursor, gap, refused. */
+    /** `tell(kind, what)`: status, joined, event, cursor, gap, refused, presence, polled. */
     constructor(http, options, cursor, tell) {
         this.http = http;
         this.cursor = cursor;
         this.tell = tell;
         this.patience = options.patience ?? 5000;
-        this.ping = options.ping;
+        this.options = options;
         this.#trial = 12 * this.patience;
     }
 
@@ -77,7 +79,7 @@ export class Line {
         this.#abort?.abort();
     }
 
-    /** `wanted`: name -> where to go on, null: from here on. */
+    /** `wanted`: name -> {from: where to go on, null: from here on; presence: whether to tell who is there}. */
     want(wanted) {
         this.#wanted = wanted;
         this.#changing = this.#changing.then(() => this.#change()).catch(async () => {
@@ -100,11 +102,20 @@ export class Line {
         const query = new URLSearchParams({ envelope: 1, client: this.clientId });
         if (this.cursor)
             query.set('cursor', this.cursor);
-        if (this.ping)
-            query.set('ping', this.ping);
+        for (const option of ['ping', 'name']) {
+            if (this.options[option])
+                query.set(option, this.options[option]);
+        }
+        this.#watching = this.#watches();
+        if (this.#watching)
+            query.set('presence', 1);
         this.#asked = [...this.#wanted.keys()];
         this.#asked.forEach((name) => query.append('channel', name));
         return query;
+    }
+
+    #watches() {
+        return [...this.#wanted.values()].some(({ presence }) => presence);
     }
 
     /** One stream, to its end; returns how long to wait before the next one. */
@@ -157,8 +168,8 @@ export class Line {
             end.bye = said.reason;
         else if (event === 'token')
             this.#refresh().catch(() => {});   // a bye follows, and a fresh token then
-        else if (event === 'gap')
-            this.tell('gap', said);
+        else if (event === 'gap' || event === 'presence')
+            this.tell(event, said);
         else if (!event)
             this.tell('event', { event: said, cursor: this.cursor });
     }
@@ -229,7 +240,7 @@ export class Line {
             return this.#rise();
         const began = Date.now();
         const fresh = this.state !== 'live' || [...this.#wanted.keys()].some((name) => !this.joined.includes(name));
-        const wait = fresh ? 0 : this.#wait;
+        const wait = fresh ? 0 : Math.min(this.#wait, this.#watches() ? LOOKS : Infinity);
         const abort = this.#abort = new AbortController();
         const watch = setTimeout(() => abort.abort(), 1000 * wait + 4 * this.patience);
         try {
@@ -255,7 +266,7 @@ export class Line {
         if (fresh)
             this.#joined(this.#asked, cursor);
         events.forEach((event) => this.tell('event', { event, cursor: event.id }));
-        this.tell('cursor', cursor);
+        this.tell('polled', cursor);
         if (fresh)
             this.#status('live');
     }
@@ -295,8 +306,9 @@ export class Line {
             return;
         const missing = [...this.#wanted.keys()].filter((name) => !this.joined.includes(name));
         const gone = this.#asked.filter((name) => !this.#wanted.has(name));
-        const from = missing.map((name) => this.#wanted.get(name)).find(Boolean);
-        if (from || (this.transport === 'poll' && missing.length)) {
+        const from = missing.map((name) => this.#wanted.get(name).from).find(Boolean);
+        const polls = this.transport === 'poll';
+        if (from || (polls ? missing.length : this.#watches() && !this.#watching)) {
             // One that had it already goes on where it was; who is further drops what is heard again.
             if (from && position(from) < position(this.cursor))
                 this.cursor = from;

@@ -15,7 +15,7 @@ export class Tabs {
         this.key = key;
         this.locks = navigator?.locks;
         if (!key || !document || !this.locks || !BroadcastChannel) {
-            Promise.resolve().then(lead);
+            Promise.resolve().then(() => lead(this));
             return;
         }
         this.#bus = new BroadcastChannel(key);
@@ -31,7 +31,7 @@ export class Tabs {
 
     #hold(name, held) {
         this.locks.request(name, { signal: this.#close.signal }, () => {
-            held();
+            held(this);
             return this.#gone;
         }).catch(() => {});
     }

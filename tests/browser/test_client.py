@@ -15,7 +15,10 @@ window.open_hub = (options) => {
     window.hub = new Belfry('/events', options);
     window.ways = [];
     hub.on('state', (state, { transport }) => ways.push(`${state} ${transport}`));
-    window.room = hub.channel('room:1', { last: options.last });
+    window.room = hub.channel('room:1', options);
+    window.seen = [];
+    for (const name of ['join', 'leave', 'typing'])
+        room.on(name, ({ user, typing }) => seen.push(`${name} ${user} ${typing ?? ''}`.trim()));
     window.got = [];
     room.on('n', (data) => got.push(data));
 };
@@ -64,6 +67,9 @@ class Client(Page):
     def got(self):
         return self.run("return got;")
 
+    def members(self):
+        return self.run("return room.members.map((one) => one.user).sort().join();")
+
     def tab(self, url):
         self.driver.switch_to.new_window("tab")
         self.driver.get(url)
@@ -102,7 +108,7 @@ def test_it_is_served_as_files_are(front):
     assert head.status == 200 and head.headers["ETag"] == answer.headers["ETag"] and head.body == b""
     assert len(gzip.compress(front.get("/socket.js").body, 9)) <= 3.25 * 1024
     assert front.get("/client.d.ts").status == front.get("/socket.d.ts").status == 200
-    assert len(gzip.compress(answer.body, 9)) <= 6800
+    assert len(gzip.compress(answer.body, 9)) <= 7700
 
 
 def test_its_own_logic_in_node():
@@ -139,6 +145,33 @@ def test_tabs_share_one_stream_and_hand_it_over(front, browser):
               what="nothing is lost when it goes over")
         assert len(set(page.got())) == len(page.got())
     until(lambda: streams(front) == 1)
+
+
+@pytest.mark.channels({"room:*": {"presence": "anonymous"}})
+@pytest.mark.options(presence_grace="1s")
+def test_who_is_here_in_all_tabs(front, browser):
+    ann = browser(front).open(name="ann", presence=True).live()
+    first = ann.driver.current_window_handle
+    until(lambda: ann.members() == "ann")
+    ann.tab(front.url)
+    ann.open(name="ann", presence=True).live()
+    until(lambda: ann.members() == "ann", what="a tab that comes late asks")
+    ben = browser(front).open(name="ben", presence=True)
+    until(lambda: ben.members() == ann.members() == "ann,ben", what="both see both")
+    ben.run("room.typing();")
+    until(lambda: "typing null true" in ann.run("return seen;"))
+    ben.run("room.typing(false);")
+    until(lambda: ann.run("return seen;") == ["join ben", "typing null true", "typing null false"])
+    ben.driver.get("about:blank")
+    until(lambda: ann.members() == "ann")
+    ann.driver.switch_to.window(first)
+    assert ann.members() == "ann" and ann.run("return seen;")[-1] == "leave ben"
+    ann.driver.close()                  # the tab that has the stream
+    ann.driver.switch_to.window(ann.driver.window_handles[0])
+    ben.driver.get(front.url)
+    ben.open(name="ben", presence=True)
+    until(lambda: ben.members() == ann.members() == "ann,ben", what="presence goes over with the stream")
+    assert "leave ann" not in ann.run("return seen;")
 
 
 def test_two_browsers_chat_while_the_hub_is_killed(front, browser, hub):
