@@ -30,7 +30,7 @@ HELPERS  := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES  := $(BASE) $(WIRE) $(HUB) $(CLI) $(FCGI) $(wildcard tests/*/*.c)
-SCRIPTS  := $(shell grep -lE '^\#! */bin/(ba)?sh' -rs scripts tests .ci --exclude-dir=seeds)
+SCRIPTS  := $(shell grep -lE '^\#! */bin/(ba)?sh' -rs scripts tests fcgi/examples .ci --exclude-dir=seeds)
 JS       := $(filter-out %.test.js %/fake.js,$(wildcard fcgi/js/*.js))
 DEMO     := $(wildcard fcgi/demo/*)
 MANUALS  := hub/belfryd.8 fcgi/belfry-fcgi.8 hub/cli/belfry.1 conf/belfry.conf.5
@@ -75,7 +75,7 @@ $(BUILD)/gen/sql.h: $(wildcard sql/*.sql scripts/sql2c)
 	@mkdir -p $(@D)
 	$(if $(wildcard scripts/sql2c),scripts/sql2c sql >$@.new && mv $@.new $@,touch $@)
 # The client is many small files, served as one: a module, and a script for pages without modules.
-CLIENT   := $(addprefix $(BUILD)/gen/,client.js socket.js client.classic.js) $(wildcard fcgi/js/*.d.ts)
+CLIENT   := $(addprefix $(BUILD)/gen/,client.js socket.js react.js client.classic.js) $(wildcard fcgi/js/*.d.ts)
 $(BUILD)/gen/client.classic.js: $(JS) scripts/join
 	@mkdir -p $(@D)
 	scripts/join fcgi/js/socket.js --classic Belfry BelfrySocket >$@.new && mv $@.new $@
