@@ -66,7 +66,7 @@ struct stream {
     uint32_t left_bytes;
     uint8_t state, ping, start, farewell;
     bool is_poll, is_named, is_listed, is_held, is_full, is_greeted, is_resumed, is_odd, is_warned,
-        aborts, with_presence; /* is_warned: of the end of its rights */
+        is_commented, aborts, with_presence; /* is_warned: of the end of its rights */
 };
 
 /* Streams on the same channels in the same form, which may read the same: what becomes due is

@@ -108,6 +108,14 @@ static bool read_channels(struct opening *o, const struct options *options, cons
     return true;
 }
 
+static bool read_ping_form(const struct query *q, bool *comments, struct fault *why)
+{
+    Str form = query_get(q, "ping_form");
+    *comments = str_eq(form, STR("comment"));
+    return !form.len || *comments || str_eq(form, STR("id")) ||
+           fail(why, REFUSE_MALFORMED, "ping_form: is id or comment");
+}
+
 bool opening_read(struct opening *o, const struct options *options, const struct query *q,
                   const struct visitor *v, Str name, Str header, Msec wall, struct fault *why)
 {
@@ -128,6 +136,7 @@ bool opening_read(struct opening *o, const struct options *options, const struct
               read_start(&o->stream, options, q, header, wall, why) &&
               query_flag(q, "envelope", &o->stream.envelope, why) &&
               query_flag(q, "presence", &o->stream.presence, why) &&
+              read_ping_form(q, &o->stream.comments, why) &&
               (!o->stream.label.len || label_is_valid(o->stream.label, "name", why)) &&
               query_number(q, "ping", PING_LEAST, PING_MOST, &ping, why) &&
               query_number(q, "wait", 0, WAIT_MOST, &o->wait, why) &&

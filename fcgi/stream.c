@@ -42,6 +42,7 @@ static struct stream *make(const struct stream_request *q)
     s->is_listed = q->listed;
     s->start = (uint8_t)q->start;
     s->ping = (uint8_t)q->ping;
+    s->is_commented = q->comments;
     s->left = !q->poll ? UINT32_MAX : q->limit ? q->limit : 1;
     s->left_bytes = q->poll ? POLL_BYTES : UINT32_MAX;
     s->at = q->at;

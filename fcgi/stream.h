@@ -26,6 +26,7 @@ struct stream_request {
     Str channels;   /* list of names and patterns, those everybody carries included */
     bool listed;    /* the request itself named channels: no held start */
     bool envelope;
+    bool comments;  /* heartbeats are comments, never ids */
     unsigned ping;  /* seconds, 5..50 */
     uint32_t limit; /* poll: events at most */
     Str address;

@@ -172,7 +172,7 @@ static bool lags_too_far(const struct stream *s)
 
 static void beat(struct stream *s)
 {
-    bool is_there = s->state == STREAM_LIVE && !s->audience->due_len;
+    bool is_there = s->state == STREAM_LIVE && !s->is_commented && !s->audience->due_len;
     Cursor through = is_there ? s->roster->flushed : CURSOR_NONE;
     stream_wrote(s, s->sink->ops->beat(s->sink, through));
 }

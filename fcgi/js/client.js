@@ -138,6 +138,8 @@ export class Belfry extends Emitter {
                 wants[name] = { from: joined ? this.cursor : null, presence };
             this.#tabs.say({ kind: 'want', tab: this.#tabs.id, wants });
             this.#want(this.#tabs.id, wants);
+            if (this.#line)
+                this.#begin({ channels: this.#line.joined, cursor: this.#line.cursor });    // left, and joined again meanwhile
         });
     }
 

@@ -50,6 +50,17 @@ test('names, patterns and positions', () => {
     assert.ok(position('abcdefgh-12') === 12 && position(null) === Infinity);
 });
 
+test('a channel that is left and joined again at once goes on', async () => {
+    const hub = open();
+    const first = hub.channel('a');
+    await hub.connect();
+    first.leave();
+    const got = heard(hub.channel('a'));
+    await until(() => hub.channel('a').joined);
+    worker.tell(1, 'a');
+    await until(() => got.length);
+});
+
 test('one stream for all channels; each event once, in order, over a cut', async () => {
     const hub = open();
     const [a, b, all] = [hub.channel('a'), hub.channel('b'), hub.channel('*')].map(heard);

@@ -153,10 +153,10 @@ static void wrong_parameters_are_malformed(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "ping=4",          "ping=51",         "wait=51",     "limit=0",
-        "limit=1001",      "since=soon",      "last=101",    "last=-1",
-        "client=short",    "client=",         "envelope=2",  "earliest=yes",
-        "last=1&earliest", "since=-1&last=1", "channel=%01", "channel=$x",
+        "ping=4",      "ping=51",    "ping_form=x",  "wait=51",         "limit=0",
+        "limit=1001",  "since=soon", "last=101",     "last=-1",         "client=short",
+        "client=",     "envelope=2", "earliest=yes", "last=1&earliest", "since=-1&last=1",
+        "channel=%01", "channel=$x",
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         struct asked a;
