@@ -2,6 +2,8 @@
 
 #include "asset.h"
 
+#include <assert.h>
+
 const struct asset *asset_find(Str path)
 {
     for (const struct asset *a = assets; a->path[0]; a++)
@@ -13,6 +15,7 @@ const struct asset *asset_find(Str path)
 void asset_serve(struct visit *v)
 {
     const struct asset *file = asset_find(buf_str(&v->name));
+    assert(file); /* or the route had not led here */
     struct answer a = {
         .status = 200,
         .title = "OK",

@@ -49,9 +49,10 @@ again = $(MAKE) CI= BUILD=$(BUILD)/$@
 asan: ## everything under address and undefined-behaviour sanitizers, and its tests
 	+$(again) SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all unit replay
 tsan: ## everything under the thread sanitizer, and its tests
-	+$(again) SANITIZE=-fsanitize=thread all unit
+	+TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" \
+	    $(again) SANITIZE=-fsanitize=thread all unit
 analyze: ## gcc -fanalyzer
-	+$(again) SANITIZE='-fanalyzer -O1' $(PROGRAMS:$(BUILD)/%=$(BUILD)/$@/%)
+	+$(again) SANITIZE='-fanalyzer -O1 -Werror' $(PROGRAMS:$(BUILD)/%=$(BUILD)/$@/%)
 fuzz: ## libFuzzer programs in build/fuzz/tests/fuzz (clang)
 	+$(again) CC=$(CLANG) ENGINE= LDFLAGS=-fsanitize=fuzzer \
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' $(FUZZ:$(BUILD)/%=$(BUILD)/$@/%)

@@ -4,6 +4,7 @@
 #include "wire/names.h"
 #include "wire/refusal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define SECTIONS_MAX 1000
@@ -59,6 +60,7 @@ static bool take_retention(struct channel_section *s, const char *place,
 {
     uint64_t *value = retention_part(&s->is, entry->name);
     uint64_t *has = retention_part(&s->has, entry->name);
+    assert(value && has);
     if ((*has)++)
         return fail_twice(place, entry, why);
     return option_set(option_find(entry->name), place, entry->value, value, why);

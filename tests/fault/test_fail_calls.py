@@ -86,8 +86,9 @@ def loop(request, house, kinds, error, run):
             until(lambda: ledger.publish("after", "z%d" % k) == 200, 10, "it takes publishes again")
             ledger.check(browser)
         except AssertionError as wrong:
+            said = house.victim.log()[-1500:] if house.victim.program else "it is gone"
             raise AssertionError("k=%d %s (%s): %s\n%s" % (
-                k, error, house.victim.faults.said, wrong, house.victim.log()[-1500:])) from wrong
+                k, error, house.victim.faults.said, wrong, said)) from wrong
         browser.drop()
         hits += hit > 0
         if not hit:

@@ -89,7 +89,8 @@ class Program:
 
     def __init__(self, world, name, args, env=None, ready=None, stdin=None):
         self.name, self.args, self.ready = name, args, ready
-        self.path = os.path.join(world.dir, "%s.%d.log" % (name, len(world.programs)))
+        self.path = os.path.join(world.dir, "%s.%d.log" % (name, world.started))
+        world.started += 1
         with open(self.path, "wb") as log:
             # Whatever ends this test ends the program: nothing outlives a killed pytest. SIGINT is
             # there again where pytest runs in the background of a shell.
@@ -217,6 +218,7 @@ class World:
         self.data = self.folder("data", 0o750)
         self.site = self.folder("site", 0o755)
         self.programs = []
+        self.started = 0        # also those that are no longer listed
         self.options = {"run": self.run, "data": self.data, "access": "open",
                         "log_level": "debug",
                         "trusted_proxies": "127.0.0.1",  # which is thus not limited,
