@@ -23,6 +23,7 @@ struct replay;
 struct part {
     struct subscription *sub;
     Position from;     /* only events above it, whatever the stream's position is */
+    Position caught;   /* late, and given without ids up to there already */
     bool is_added;     /* by POST */
     bool is_late;      /* begins below the stream's position: caught up first, without ids */
     struct room *room; /* who is there; NULL: it did not ask, or may not know */
@@ -176,6 +177,7 @@ struct part *stream_find_part(const struct stream *s, Str name);
 /* With a subscription taken for it. */
 struct part *stream_add_part(struct stream *s, Str name);
 void stream_drop_part(struct stream *s, struct part *part);
+Position part_begin(const struct part *part); /* what it still has to get lies above it */
 
 /* stream_change.c */
 void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin);

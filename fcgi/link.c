@@ -219,7 +219,8 @@ bool link_is_asked(const struct link_request *r)
 
 void link_tell(struct link *l, enum verb verb, struct buf *body)
 {
-    if (l->state == STATE_UP && !l->is_moved) /* else whom it would be about is another's */
+    bool is_said = l->state != STATE_AWAY; /* in HELLO: what became other since comes after it */
+    if (is_said && !l->is_moved)           /* else whom it would be about is another's */
         send(l, verb, body);
     else
         buf_fini(body);

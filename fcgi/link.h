@@ -67,7 +67,8 @@ void link_cancel(struct link *l, struct link_request *r); /* `answer` is not cal
 /* The hub may be at work on it: it was sent on this link, and not answered yet. */
 bool link_is_asked(const struct link_request *r);
 
-/* Messages without an answer: CLOSE, LEAVE. Dropped while the link is down: HELLO says it all. */
+/* Messages without an answer: CLOSE, LEAVE, HERE. Dropped before HELLO is said: that says it all.
+ */
 void link_tell(struct link *l, enum verb verb, struct buf *body);
 
 #endif

@@ -163,8 +163,8 @@ void replay_owe_late(struct stream *s, Cursor from)
         return;
     for (size_t i = 0; p->is_late && i < s->part_count; i++) {
         struct part *part = &s->parts[i];
-        if (part->is_late && part->from < p->late_at.at)
-            part->from = p->late_at.at; /* so far they were caught up before */
+        if (part->is_late && part->caught < p->late_at.at)
+            part->caught = p->late_at.at;
     }
     p->is_late = true;
     p->is_measured = false;
@@ -211,7 +211,7 @@ static Cursor cover(const struct stream *s, const struct span *span)
         const struct part *part = &s->parts[i];
         if (part->is_late != span->late)
             continue;
-        Position begin = part->from > span->from.at ? part->from : span->from.at;
+        Position begin = part_begin(part) > span->from.at ? part_begin(part) : span->from.at;
         Cursor covered = part->sub->covered.at > evicted.at ? part->sub->covered : evicted;
         if (covered.at > begin && covered.at > most.at)
             most = covered;
@@ -405,7 +405,7 @@ static bool is_news(const struct stream *s, const struct slice_rows *rows, struc
     Str list = rows->missing;
     for (Str name; list_next(&list, &name);) {
         const struct part *part = stream_find_part(s, name);
-        bool is_owed = part && part->from < rows->oldest.at;
+        bool is_owed = part && part_begin(part) < rows->oldest.at;
         if (is_owed && !(is_told && list_has(buf_str(&p->told), name)))
             list_put(names, name);
     }

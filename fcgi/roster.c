@@ -187,7 +187,7 @@ static void tell_gap(struct stream *s, const struct msg_gap *m)
     buf_init(&names, LIST_MAX);
     Cursor at = stream_at(s);
     for (size_t i = 0; i < s->part_count; i++)
-        if (list_has(m->channels, s->parts[i].sub->name) && s->parts[i].from < m->oldest.at)
+        if (list_has(m->channels, s->parts[i].sub->name) && part_begin(&s->parts[i]) < m->oldest.at)
             list_put(&names, s->parts[i].sub->name);
     if (names.len && at.at < m->oldest.at) {
         struct gap g = {cursor_print(at, text), m->oldest, m->reason, buf_str(&names)};
@@ -245,9 +245,11 @@ static void rewind_stream(struct stream *s, const struct msg_welcome *m)
             s->opened = m->from;
         buf_fini(&names);
     }
-    for (size_t i = 0; i < s->part_count; i++)
-        if (s->parts[i].from > m->from.at)
-            s->parts[i].from = m->from.at;
+    for (size_t i = 0; i < s->part_count; i++) {
+        struct part *part = &s->parts[i];
+        part->from = part->from < m->from.at ? part->from : m->from.at;
+        part->caught = part->caught < m->from.at ? part->caught : m->from.at;
+    }
     stream_wake(s);
 }
 

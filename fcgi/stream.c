@@ -133,6 +133,11 @@ void stream_drop_part(struct stream *s, struct part *part)
     s->part_count--;
 }
 
+Position part_begin(const struct part *part)
+{
+    return part->caught > part->from ? part->caught : part->from;
+}
+
 static enum bye why_refused(int code)
 {
     if (code == REFUSE_UNAUTHORIZED)

@@ -33,8 +33,8 @@ static void put_parts(const struct stream *s, struct buf *list)
     for (size_t i = 0; i < s->part_count; i++) {
         const struct part *p = &s->parts[i];
         buf_clear(&item);
-        image_part_pack(
-            &item, &(struct image_part){p->sub->name, p->from, p->is_added, p->is_late, p->told});
+        image_part_pack(&item, &(struct image_part){p->sub->name, p->from, p->is_added, p->is_late,
+                                                    p->told, p->caught});
         list_put(list, buf_str(&item));
     }
     buf_fini(&item);
@@ -167,6 +167,7 @@ static void take_parts(struct stream *s, Str list)
         part->is_added = p.added;
         part->is_late = p.late;
         part->told = p.told;
+        part->caught = p.caught;
     }
 }
 

@@ -139,7 +139,7 @@ bool stream_may_read(const struct stream *s, Str name)
 static bool part_takes(const struct stream *s, const struct part *part, const struct event *e)
 {
     Str name = part->sub->name;
-    return e->id.at > part->from && pattern_matches(name, e->channel) &&
+    return e->id.at > part_begin(part) && pattern_matches(name, e->channel) &&
            (!is_pattern(name) || stream_may_read(s, e->channel));
 }
 

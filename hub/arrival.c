@@ -124,7 +124,7 @@ static struct opening *opening_new(const struct peer *p, const struct msg_open *
     struct opening *o = must_alloc(sizeof *o);
     o->link = p->link;
     o->ref = m->ref;
-    o->known = known;
+    o->known = known && c->part_count; /* one without channels begins as if it came first */
     o->comes_back = c->named && m->poll && c->has_polled;
     o->seen = c->seen;
     snprintf(o->client, sizeof o->client, "%s", c->name);

@@ -12,6 +12,7 @@ struct wanted {
     bool is_late;
     bool is_joined;
     Position from;  /* of a joined one: everything after it is owed */
+    uint16_t epoch; /* of from */
     Position first; /* the first id that came on it; 0: none */
     Position last;  /* the last one */
     uint64_t left;  /* ns; UINT64_MAX: it has it still */
@@ -55,7 +56,7 @@ static const struct fork_fact *undone(const struct reader *d)
     return check_undone(d->c, d->epoch, d->reached);
 }
 
-static void want(struct reader *d, Str name, bool is_joined, bool is_late, Position from)
+static struct wanted *want(struct reader *d, Str name, bool is_joined, bool is_late, Position from)
 {
     MAKE_ROOM(d->wants, d->want_count, d->wants_cap);
     d->wants[d->want_count++] = (struct wanted){.name = name,
@@ -64,6 +65,7 @@ static void want(struct reader *d, Str name, bool is_joined, bool is_late, Posit
                                                 .is_late = is_late,
                                                 .from = from,
                                                 .left = UINT64_MAX};
+    return &d->wants[d->want_count - 1];
 }
 
 static bool has(const struct reader *d, const struct wanted *w, uint32_t channel)
@@ -249,8 +251,9 @@ static void on_connect(struct reader *d, size_t fact)
     d->c->r->connections++;
 }
 
-/* From here on nothing of before counts: what is left of the log goes on after `from`. */
-static void new_span(struct reader *d, Position from, uint16_t epoch)
+/* From here on nothing of before counts: what is left of the log goes on after `from`. Only a
+ * channel that was joined since the fork begins where that was. */
+static void new_span(struct reader *d, Position from, uint16_t epoch, const struct fork_fact *f)
 {
     check_owed(d);
     d->span = ++d->c->spans;
@@ -258,7 +261,8 @@ static void new_span(struct reader *d, Position from, uint16_t epoch)
     d->epoch = epoch;
     for (size_t i = 0; i < d->want_count; i++) {
         struct wanted *w = &d->wants[i];
-        w->is_joined = w->is_late = false;
+        w->is_joined = w->is_joined && f && check_is_after(d->c, w->epoch, f);
+        w->is_late = w->is_late && w->is_joined;
         w->first = w->last = 0;
     }
 }
@@ -281,7 +285,7 @@ static void on_open(struct reader *d, size_t fact)
     d->is_open = true;
     d->opened = row->at;
     if (d->has_cursor && d->excuses_all && row->at < d->from)
-        new_span(d, row->at, d->epoch);
+        new_span(d, row->at, d->epoch, NULL);
     if (row->b)
         d->client = row->b;
     if (!d->has_cursor && d->start != BEGIN_EARLIEST) {
@@ -334,11 +338,11 @@ static void on_gap_of_log(struct reader *d, size_t fact)
     bool is_said = row->epoch != EPOCH_INDEX_NONE;
     Position goes_on = is_begun && d->opened < row->at ? d->opened : row->at;
     if (f)
-        new_span(d, is_said && goes_on < f->at ? goes_on : f->at - 1, f->epoch);
+        new_span(d, is_said && goes_on < f->at ? goes_on : f->at - 1, f->epoch, f);
     else if (is_foreign(d))
-        new_span(d, 0, EPOCH_INDEX_NONE);
+        new_span(d, 0, EPOCH_INDEX_NONE, NULL);
     else if (is_said && is_lawful && goes_on < d->reached)
-        new_span(d, goes_on, d->epoch);
+        new_span(d, goes_on, d->epoch, NULL);
 }
 
 /* A channel whose POST was not answered yet may begin anywhere. */
@@ -386,7 +390,7 @@ static void check_fork(struct reader *d, size_t fact)
         return;
     check_broken(d->c, RULE_SILENT_GAP, fact, f->fact,
                  "a fork undid what the reader had, and no gap said so");
-    new_span(d, f->at - 1, f->epoch);
+    new_span(d, f->at - 1, f->epoch, f);
 }
 
 static void check_again(struct reader *d, size_t fact, const struct known *k)
@@ -492,7 +496,8 @@ static void on_fact(struct reader *d, size_t fact)
         break;
     case FACT_JOINED:
         want(d, history_word(d->c->h, row->a), true, row->flags & ROW_FLAG,
-             row->epoch == EPOCH_INDEX_NONE ? UINT64_MAX : row->at);
+             row->epoch == EPOCH_INDEX_NONE ? UINT64_MAX : row->at)
+            ->epoch = row->epoch;
         break;
     case FACT_LEFT:
         on_left(d, row);

@@ -28,7 +28,8 @@
  *   pruned   channel (or pattern) upto
  *   fork     at epoch: a log that was restored or replaced; positions from `at` on of epochs before
  *            this one no longer hold
- *   crash, restart  who
+ *   crash    who
+ *   restart  who [id: its epoch, and where the log ended then]
  *   present  channel users    what the hub says in the end
  *   online   channel user     the truth
  *   grant    channel user     written before it is asked for; a channel that has any grant is

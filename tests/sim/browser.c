@@ -298,8 +298,8 @@ void page_want(struct browser *p, unsigned channels, bool is_adding)
  * one that was held, since so soon after `connected` it still is. */
 static bool may_be_late(const struct browser *p)
 {
-    return p->has_cursor &&
-           (p->url || p->has_ids || p->text.len || p->world->mono > p->connected_at + STILL_HELD);
+    return p->has_cursor && (!p->is_held || p->has_ids || p->text.len ||
+                             p->world->mono > p->connected_at + STILL_HELD);
 }
 
 static void on_changed(struct call *c, Str body, const struct fault *why)
@@ -391,7 +391,7 @@ static void send_post(struct browser *p, unsigned channels, bool is_adding)
  */
 static bool may_ask(const struct browser *p)
 {
-    bool is_held = !p->url && p->world->mono <= p->connected_at + STILL_HELD;
+    bool is_held = p->is_held && p->world->mono <= p->connected_at + STILL_HELD;
     return !p->world->setup.may_fork || !p->has_cursor || (is_held && !p->awaits_gap);
 }
 

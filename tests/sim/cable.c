@@ -84,7 +84,8 @@ void cable_turn(struct cable *c, bool hub_listens, Msec now)
     send_what_waits(c, now);
 }
 
-/* Of what goes to the hub a part was received, a part is on its way, a part was not sent. */
+/* Of what goes to the hub a part was received, a part is on its way, a part was not sent. What is
+ * left of connections before this one was received. */
 static void cut_to_hub(struct cable *c, bool hub_died, bool worker_died)
 {
     struct lane_of_packets *l = &c->to_hub;
@@ -93,10 +94,11 @@ static void cut_to_hub(struct cable *c, bool hub_died, bool worker_died)
     size_t n = l->n;
     for (size_t i = 0; i < n; i++) {
         struct packet p = take(l);
-        bool is_kept = i < received ? !hub_died : i >= unsent && !worker_died;
-        if (worker_died && !p.connection)
-            is_kept = false; /* it was still the worker's */
-        if (i >= unsent)
+        bool is_older = p.connection && !(c->is_there && p.connection == c->connection);
+        bool was_sent = is_older || (p.connection && i < unsent);
+        bool was_received = is_older || (p.connection && i < received);
+        bool is_kept = was_sent ? was_received && !hub_died : !worker_died;
+        if (!was_sent)
             p.connection = 0;
         if (is_kept)
             put(l, p);
@@ -109,9 +111,9 @@ void cable_cut(struct cable *c, bool hub_died, bool worker_died, Msec now, Msec 
 {
     c->owes_going = c->is_there && !worker_died;
     c->going_at = now + dice_roll(&c->dice, MONITOR);
+    cut_to_hub(c, hub_died, worker_died);
     c->is_there = false;
     c->come_at = now + down + dice_roll(&c->dice, RETRY);
-    cut_to_hub(c, hub_died, worker_died);
     keep(&c->to_worker, 0, worker_died ? 0 : dice_roll(&c->dice, c->to_worker.n + 1));
     if (worker_died)
         c->is_known = false;

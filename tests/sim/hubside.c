@@ -79,6 +79,17 @@ static void note_fork(struct world *w)
     h->is_replaced = false;
 }
 
+/* When this epoch began: what is told late of an older one is not of the log as it is now. */
+static void note_start(struct world *w)
+{
+    const struct journal_state *s = &w->hub.state;
+    const struct epoch *now = &s->epochs[s->epoch_count - 1];
+    world_note(w, (struct fact){.actor = STR("hub"),
+                                .what = FACT_RESTART,
+                                .reason = STR("hub"),
+                                .id = {now->name, s->head}});
+}
+
 void hubside_start(struct world *w)
 {
     struct hubside *h = &w->hub;
@@ -92,6 +103,7 @@ void hubside_start(struct world *w)
     struct memory_keys keys = {w->hub_options.idempotency_age, w->hub_options.idempotency_keys};
     h->journal = journal_memory_open(h->log, keys, &w->wall, &h->state, hub_on_channel, h->hub);
     note_fork(w);
+    note_start(w);
     hub_start(h->hub, journal_memory_base(h->journal), &h->state, world_now(w));
 }
 
@@ -216,7 +228,7 @@ static void take_messages(struct world *w, struct workside *k)
     for (uint64_t n = dice_roll(&w->dice, MESSAGES); n && cable_at_hub(&k->cable, &p, w->mono);
          n--) {
         struct route r = {k->number, p.connection};
-        world_tell(w, k->name, "hub", p.header);
+        world_tell(w, k->side, "hub", p.header);
         hub_on_message(w->hub.hub, id_of(&r), str_make(p.header, sizeof p.header),
                        frame_str(p.body), world_now(w));
         frame_unref(p.body);

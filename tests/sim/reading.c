@@ -94,6 +94,7 @@ static void on_connected(struct browser *p, Str data)
          (struct fact){.what = FACT_OPEN, .id = p->began, .resumed = is_resumed, .client = client});
     p->limbo = p->haunting;
     p->remembered = there & ~p->url & ~(p->has_user ? 1u << USER_CHANNEL : 0);
+    p->is_held = p->has_cursor && !p->url && !p->remembered;
     p->told_from &= p->remembered;    /* what is not remembered begins anew, if it comes back */
     if (is_resumed || !p->has_cursor) /* else a gap says first what of it is still there */
         note_remembered(p);

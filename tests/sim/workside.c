@@ -80,7 +80,7 @@ void workside_kill(struct workside *k, Msec down)
     if (!k->link)
         return;
     world_note(
-        w, (struct fact){.actor = STR("worker"), .what = FACT_CRASH, .reason = str_of(k->name)});
+        w, (struct fact){.actor = STR("worker"), .what = FACT_CRASH, .reason = str_of(k->side)});
     struct link *link = k->link;
     k->link = NULL; /* no page comes back here meanwhile */
     cable_cut(&k->cable, false, true, w->mono, 0);
@@ -123,7 +123,7 @@ static void take_messages(struct workside *k, uint64_t most)
     struct world *w = k->world;
     struct packet p;
     for (; most && cable_at_worker(&k->cable, &p, w->mono); most--) {
-        world_tell(w, "hub", k->name, p.header);
+        world_tell(w, "hub", k->side, p.header);
         link_on_message(k->link, str_make(p.header, sizeof p.header), frame_str(p.body), w->mono);
         frame_unref(p.body);
         w->steps++;

@@ -123,6 +123,7 @@ struct world *world_new(const struct setup *s)
         k->number = i;
         k->is_meant = i < s->workers;
         snprintf(k->name, sizeof k->name, "w%u", i % s->workers + 1);
+        snprintf(k->side, sizeof k->side, "%s%s", k->name, i < s->workers ? "" : "'");
         list_init(&k->calls);
         cable_init(&k->cable, s->seed * 10 + i);
     }

@@ -46,8 +46,8 @@ struct takeover;
 struct workside {
     struct world *world;
     unsigned number;
-    char name[16];
-    struct link *link; /* NULL: it does not run */
+    char name[16], side[18]; /* the second of two with one name has a mark */
+    struct link *link;       /* NULL: it does not run */
     struct roster *roster;
     struct cable cable;
     struct list calls;
@@ -123,6 +123,7 @@ struct browser {
     unsigned told_from;   /* for these `from` is known */
     unsigned remembered;  /* by the hub, as `connected` said */
     bool has_cursor;      /* this connection began with one */
+    bool is_held;         /* nothing with an id comes before it says what it wants */
     bool awaits_gap;      /* of which not all is there: what exactly, is said next */
     unsigned asking;      /* POSTs under way */
     unsigned asked;       /* by POSTs of this connection: perhaps done, though nobody said so */

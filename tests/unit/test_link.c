@@ -288,6 +288,26 @@ static void long_lists_go_in_pieces(void **state)
     assert_int_equal(clients, 2000);
 }
 
+/* A stream that HELLO named and that ends before WELCOME comes would be taken for present for ever.
+ */
+static void what_changes_after_hello_is_told_though_nobody_answered_yet(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = browser_live(d, "room:1", 100);
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    assert_int_equal(list_count(next_hello(d).clients), 1);
+    stream_close(b->stream);
+    turn(d);
+    assert_non_null(worker_said(d, VERB_CLOSE));
+    hub_welcomes(d, at(100), GAP_NONE);
+    browser_live(d, "room:1", 100);
+    link_on_disconnected(d->link, d->now);
+    roster_drain(d->roster, d->now, 0);
+    turn(d);
+    assert_null(worker_said(d, VERB_CLOSE));
+}
+
 static void bytes_that_are_no_message_are_survived(void **state)
 {
     struct desk *d = *state;
@@ -324,6 +344,7 @@ int main(void)
         T(a_second_welcome_asks_nothing_twice),
         T(a_hub_that_stops_is_asked_nothing_more),
         T(long_lists_go_in_pieces),
+        T(what_changes_after_hello_is_told_though_nobody_answered_yet),
         T(bytes_that_are_no_message_are_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
