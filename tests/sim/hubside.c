@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TICK = 100, MESSAGES = 40, BATCH = 64, AGAIN_MOST = 1500 };
+/* Of a long row it takes a part in each turn, so that it keeps up with all that can come. */
+enum { TICK = 100, MESSAGES = 40, KEEPS_UP = 8, BATCH = 64, AGAIN_MOST = 1500 };
 
 /* A routing id: which worker, which of its connections. */
 struct route {
@@ -225,8 +226,8 @@ static void take_done(struct world *w)
 static void take_messages(struct world *w, struct workside *k)
 {
     struct packet p;
-    for (uint64_t n = dice_roll(&w->dice, MESSAGES); n && cable_at_hub(&k->cable, &p, w->mono);
-         n--) {
+    uint64_t n = dice_roll(&w->dice, MESSAGES) + k->cable.to_hub.n / KEEPS_UP;
+    for (; n && cable_at_hub(&k->cable, &p, w->mono); n--) {
         struct route r = {k->number, p.connection};
         world_tell(w, k->side, "hub", p.header);
         hub_on_message(w->hub.hub, id_of(&r), str_make(p.header, sizeof p.header),

@@ -25,7 +25,7 @@ struct meant {
     char exclude[24];
     bool is_ephemeral, is_mortal, is_tool;
     unsigned tries;
-    Msec again_at;
+    Msec again_at, first_at;
 };
 
 static bool has_key(const struct meant *m)
@@ -71,11 +71,12 @@ static void note_all(struct meant *m, int code)
         note_outcome(m, i, code, CURSOR_NONE);
 }
 
-/* It is over; or, where nobody knows, begun anew. */
+/* It is over; or, where nobody knows and the key is still good, begun anew. */
 static void settle(struct meant *m, bool is_unknown)
 {
     struct world *w = m->world;
-    if (!is_unknown || !has_key(m) || m->is_ephemeral || m->tries >= TRIES) {
+    bool is_late = w->mono - m->first_at >= w->setup.key_age / 2;
+    if (!is_unknown || !has_key(m) || m->is_ephemeral || m->tries >= TRIES || is_late) {
         free(m);
         return;
     }
@@ -215,6 +216,7 @@ void press_publish(struct world *w, uint64_t chance, bool by_tool)
     for (uint64_t left = 1 + dice_roll(&d, dice_luck(&d, 10) ? 40 : 4); left; left--) {
         struct meant *m = must_alloc(sizeof *m);
         m->world = w;
+        m->first_at = w->mono;
         m->is_tool = by_tool;
         m->n = by_tool || dice_luck(&d, 60) ? 1 : 1 + dice_roll(&d, EVENTS_MOST);
         m->is_ephemeral = dice_luck(&d, 8);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TICK = 100, MESSAGES = 40, DRAIN = 1000 };
+enum { TICK = 100, MESSAGES = 40, KEEPS_UP = 8, DRAIN = 1000 };
 
 static bool send_to_hub(void *ctx, struct header header, struct buf *body)
 {
@@ -177,7 +177,7 @@ void workside_turn(struct workside *k)
     if (replace_is_frozen(k))
         return;
     workside_greet(k);
-    take_messages(k, dice_roll(&w->dice, MESSAGES));
+    take_messages(k, dice_roll(&w->dice, MESSAGES) + k->cable.to_worker.n / KEEPS_UP);
     flush(k);
     tick(k);
     w->steps++;
