@@ -126,7 +126,11 @@ bool stream_greet(struct stream *s)
 
 bool stream_is_for(const struct stream *s, const struct event *e)
 {
-    if (e->to.len && !str_eq(e->to, s->page->name))
+    bool is_apart =
+        e->to.len > 0; /* it comes by its name, past what channels it has and may read */
+    if (is_apart && !str_eq(e->to, s->page->name))
+        return false;
+    if (is_apart && e->channel.len && !stream_may_read(s, e->channel))
         return false;
     return !e->exclude.len || !str_eq(e->exclude, s->page->name);
 }

@@ -59,6 +59,7 @@ static void tell_all(struct hub *h, Str rows)
 static void on_done(struct hub *h, struct op *op)
 {
     struct accounting *a = (struct accounting *)(void *)op;
+    h->is_changing = false;
     if (!op->why.code) {
         accounts_take(&h->accounts, buf_str(&a->change.rows));
         tell_all(h, buf_str(&a->change.rows));
@@ -70,6 +71,7 @@ static void on_done(struct hub *h, struct op *op)
     asker_fini(&a->asker);
     buf_fini(&a->change.rows);
     free(a);
+    admin_go_on(h);
 }
 
 bool account_change(struct hub *h, struct asker *asker, struct buf *rows, struct fault *why)
@@ -91,6 +93,7 @@ bool account_change(struct hub *h, struct asker *asker, struct buf *rows, struct
     a->asker = *asker;
     asker->peer = NULL;
     buf_init(rows, 0);
+    h->is_changing = true;
     hub_submit(h, &a->change.op, &owner);
     return true;
 }
@@ -110,7 +113,7 @@ void account_expire(struct hub *h)
     struct fault why;
     const struct account *row;
     size_t n = 0;
-    if (h->now.mono < h->next_sweep)
+    if (h->is_changing || h->now.mono < h->next_sweep)
         return;
     h->next_sweep = h->now.mono + SWEEP_MS;
     buf_init(&rows, BODY_MAX);

@@ -14,7 +14,8 @@ void account_fini(struct hub *h);
 /* A worker that was just welcomed gets all of it before anything else. */
 void account_welcome(struct hub *h, struct peer *p);
 /* Writes rows (list of packed `account`, taken over); the asker is answered when they hold
- * everywhere. Takes what the asker holds, too. False: LIMIT, and nothing was taken. */
+ * everywhere. Takes what the asker holds, too. One at a time (is_changing): what becomes of a row
+ * depends on what it is. False: LIMIT, and nothing was taken. */
 MUST_USE bool account_change(struct hub *h, struct asker *a, struct buf *rows, struct fault *why);
 /* Now and then drops what says nothing any more: revoked ids that no token can have, tokens of ours
  * that are over. */

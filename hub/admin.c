@@ -7,7 +7,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PAGE_MAX = 1000 };
+enum { PAGE_MAX = 1000, WAITING_MAX = 4096 };
+
+/* A change that waits for the one before it. */
+struct waiting {
+    struct list node;
+    struct asker asker;
+    Json *question;
+};
 
 void asker_fini(struct asker *a)
 {
@@ -209,15 +216,16 @@ static const struct {
     const char *name;
     bool (*put)(const struct hub *h, const Json *question, struct buf *out, struct fault *why);
     bool (*later)(struct hub *h, struct asker *a, const Json *question, struct fault *why);
+    bool is_change; /* of what is kept of users */
 } table[] = {
-    {"stats", put_stats, NULL},       {"channels", put_channels, NULL},
-    {"links", put_links, NULL},       {"log", NULL, inspect_log},
-    {"backup", NULL, inspect_backup}, {"check", NULL, inspect_check},
-    {"streams", NULL, asks_streams},  {"prune", NULL, asks_prune},
-    {"users", users_list, NULL},      {"user", NULL, users_change},
-    {"token", NULL, users_token},     {"grant", NULL, users_grant},
-    {"revoke", NULL, users_revoke},   {"kick", NULL, users_kick},
-    {"who", put_who, NULL},
+    {"stats", put_stats, NULL, false},       {"channels", put_channels, NULL, false},
+    {"links", put_links, NULL, false},       {"log", NULL, inspect_log, false},
+    {"backup", NULL, inspect_backup, false}, {"check", NULL, inspect_check, false},
+    {"streams", NULL, asks_streams, false},  {"prune", NULL, asks_prune, false},
+    {"users", users_list, NULL, false},      {"user", NULL, users_change, true},
+    {"token", NULL, users_token, true},      {"grant", NULL, users_grant, true},
+    {"revoke", NULL, users_revoke, true},    {"kick", NULL, users_kick, false},
+    {"who", put_who, NULL, false},
 };
 
 static bool answer_now(struct hub *h, struct asker *a, const Json *question, size_t i,
@@ -232,9 +240,25 @@ static bool answer_now(struct hub *h, struct asker *a, const Json *question, siz
     return ok;
 }
 
-static bool dispatch(struct hub *h, struct asker *a, const Json *question, struct fault *why)
+static bool wait(struct hub *h, struct asker *a, Json **question, struct fault *why)
+{
+    if (h->waiting_count == WAITING_MAX)
+        return fail(why, REFUSE_OVERLOAD, "%d changes wait already", WAITING_MAX);
+    struct waiting *w = must_alloc(sizeof *w);
+    w->asker = *a;
+    w->question = *question;
+    a->peer = NULL;
+    *question = NULL;
+    list_append(&h->waiting, &w->node);
+    h->waiting_count++;
+    return true;
+}
+
+/* Takes the question where it waits. */
+static bool dispatch(struct hub *h, struct asker *a, Json **asked, struct fault *why)
 {
     Str what;
+    const Json *question = *asked;
     if (!json_is_object(question))
         return fail(why, REFUSE_MALFORMED, "not an object");
     if (!admin_word(question, "do", &what, why))
@@ -242,10 +266,49 @@ static bool dispatch(struct hub *h, struct asker *a, const Json *question, struc
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         if (!str_eq(what, str_of(table[i].name)))
             continue;
+        if (table[i].is_change && h->is_changing)
+            return wait(h, a, asked, why);
         return table[i].put ? answer_now(h, a, question, i, why)
                             : table[i].later(h, a, question, why);
     }
     return fail(why, REFUSE_WRONG_FIELD, "do: \"%.*s\" is not known", FMT(what));
+}
+
+/* Takes both. */
+static void judge(struct hub *h, struct asker *a, Json *question)
+{
+    struct fault why = {0};
+    if (!dispatch(h, a, &question, &why))
+        admin_refuse(h, a, why.code, why.text);
+    json_free(question);
+    asker_fini(a);
+}
+
+static struct waiting *take_first(struct hub *h)
+{
+    if (list_is_empty(&h->waiting))
+        return NULL;
+    struct waiting *w = CONTAINER_OF(h->waiting.next, struct waiting, node);
+    list_remove(&w->node);
+    h->waiting_count--;
+    return w;
+}
+
+void admin_go_on(struct hub *h)
+{
+    struct waiting *w;
+    while (!h->is_changing && (w = take_first(h))) {
+        judge(h, &w->asker, w->question);
+        free(w);
+    }
+}
+
+void admin_fini(struct hub *h)
+{
+    for (struct waiting *w; (w = take_first(h)); free(w)) {
+        json_free(w->question);
+        asker_fini(&w->asker);
+    }
 }
 
 void admin_on_message(struct hub *h, Str peer, const Str *frames, size_t n)
@@ -253,14 +316,15 @@ void admin_on_message(struct hub *h, Str peer, const Str *frames, size_t n)
     struct fault why = {0};
     bool has_delimiter = n > 1 && frames[0].len == 0;
     struct asker a = {str_dup(peer), peer.len, has_delimiter};
-    if (n != (has_delimiter ? 2u : 1u)) {
+    Json *question = NULL;
+    if (n != (has_delimiter ? 2u : 1u))
         fail(&why, REFUSE_MALFORMED, "%zu frames, not one", n);
-        admin_refuse(h, &a, why.code, why.text);
-    } else {
-        Json *question = json_parse(frames[n - 1], &why);
-        if (!question || !dispatch(h, &a, question, &why))
-            admin_refuse(h, &a, why.code, why.text);
-        json_free(question);
+    else
+        question = json_parse(frames[n - 1], &why);
+    if (question) {
+        judge(h, &a, question);
+        return;
     }
+    admin_refuse(h, &a, why.code, why.text);
     asker_fini(&a);
 }

@@ -16,6 +16,9 @@ struct asker {
 void asker_fini(struct asker *a);
 
 void admin_on_message(struct hub *h, Str peer, const Str *frames, size_t n);
+/* A change is done; the next one begins with what it left behind. */
+void admin_go_on(struct hub *h);
+void admin_fini(struct hub *h);
 
 /* For those who answer later. `text` is members of the object, without braces or a comma first. */
 void admin_answer(struct hub *h, const struct asker *a, Str text);

@@ -45,7 +45,10 @@ struct hub {
     struct peers peers;
     struct clients clients;
     struct accounts accounts;
-    Msec next_sweep; /* of them */
+    Msec next_sweep;     /* of them */
+    bool is_changing;    /* one change of them is under way */
+    struct list waiting; /* questions that would change them, too: after it */
+    size_t waiting_count;
     struct tickets tickets;
     struct limits limits; /* of users */
     struct ring ring;

@@ -35,6 +35,7 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     changes_init(&h->changes);
     asks_init(&h->asks);
     list_init(&h->inspections);
+    list_init(&h->waiting);
     figures_init(&h->retired);
     return h;
 }
@@ -67,6 +68,7 @@ void hub_free(struct hub *h)
     peers_fini(h);
     clients_fini(h);
     account_fini(h);
+    admin_fini(h);
     tickets_fini(&h->tickets);
     presence_fini(h);
     typing_fini(&h->typing);

@@ -21,6 +21,8 @@ import time
 import types
 import urllib.parse
 
+import secrets_told as secrets
+
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 SERVERS = ("nginx", "lighttpd", "apache", "caddy", "h2o")
@@ -219,6 +221,7 @@ class World:
         self.site = self.folder("site", 0o755)
         self.programs = []
         self.started = 0        # also those that are no longer listed
+        self.secrets = set()    # tokens, tickets, keys: no log may have one of them
         self.options = {"run": self.run, "data": self.data, "access": "open",
                         "log_level": "debug",
                         "trusted_proxies": "127.0.0.1",  # which is thus not limited,
@@ -277,9 +280,17 @@ class World:
                 left.append("%s left pid %d running" % (program.name, pid))
                 signal_pid(pid, signal.SIGKILL)
         crashes = [crash for crash in map(crash_of, self.programs) if crash]
+        told = secrets.told(self.dir, self.secrets)
         shutil.rmtree(self.dir, ignore_errors=True)
         assert not left, left
         assert not crashes, "\n".join(crashes)
+        assert not told, "secrets in logs:\n" + "\n".join(told)
+
+
+def remember(server, *told):
+    """What its world's logs must not have."""
+    if hasattr(server, "world"):
+        server.world.secrets.update(told)
 
 
 def crash_of(program):
@@ -390,10 +401,12 @@ class Worker(Daemon):
 def command(world, *args, stdin=None, within=20):
     """Runs `belfry ARGS`; returns the finished process with text in stdout and stderr."""
     world.write_config()
-    return subprocess.run([os.path.join(BUILD, "belfry"), *args], input=stdin, text=True,
+    done = subprocess.run([os.path.join(BUILD, "belfry"), *args], input=stdin, text=True,
                           stdin=None if stdin is not None else subprocess.DEVNULL,
                           capture_output=True, timeout=within * PATIENCE, check=False,
                           env=dict(clean_environment(), BELFRY_CONFIG=world.config))
+    world.secrets.update(secrets.of_command(args, done))
+    return done
 
 
 class Server:
@@ -531,6 +544,8 @@ def request(server, method, path, headers=None, body=None, query=None, within=20
     try:
         connection.request(method, path, body=body, headers=headers or {})
         response = connection.getresponse()
-        return Answer(response, response.read())
+        answer = Answer(response, response.read())
+        remember(server, *secrets.of_headers(headers), *secrets.of_answer(path, answer))
+        return answer
     finally:
         connection.close()

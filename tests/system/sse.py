@@ -6,7 +6,8 @@ import socket
 import urllib.parse
 import zlib
 
-from belfry import MOUNT, PATIENCE, now
+from belfry import MOUNT, PATIENCE, now, remember
+from secrets_told import of_headers
 
 Event = collections.namedtuple("Event", "id event data")
 
@@ -39,6 +40,7 @@ class Stream:
         if last_id is not None:
             head["Last-Event-ID"] = last_id
         head.update(headers or {})
+        remember(server, *of_headers(headers))
         self.socket = socket.create_connection(("127.0.0.1", server.port), within * PATIENCE)
         self.socket.setblocking(False)
         self._poll = select.poll()      # select() ends at 1,024 descriptors
@@ -206,7 +208,9 @@ class Stream:
         """Reads `connected`, which must be the first event but for `gap`; returns its data."""
         event = self.next(within)
         assert event.event == "connected", event
-        return json.loads(event.data)
+        hello = json.loads(event.data)
+        remember(self.server, hello["clientId"])
+        return hello
 
     def quiet(self, within=0.5):
         """Asserts that no event comes for so long."""

@@ -183,6 +183,21 @@ static void a_change_is_kept_and_told_to_every_link(void **state)
     expect(b, "w2", "ACCOUNTS -grant:ann/room:*=0");
 }
 
+/* What the second one makes of the row depends on the first one. */
+static void changes_that_come_together_are_all_kept(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    admin(b, "{\"do\":\"grant\",\"user\":\"ann\",\"right\":\"subscribe\",\"channel\":\"a\"}");
+    admin(b, "{\"do\":\"grant\",\"user\":\"ann\",\"right\":\"publish\",\"channel\":\"a\"}");
+    admin(b, "{\"do\":\"revoke\",\"user\":\"ann\",\"right\":\"subscribe\",\"channel\":\"a\"}");
+    admin(b, "{\"do\":\"user\",\"user\":\"ann\",\"action\":\"del\"}");
+    expect(b, "w1",
+           "WELCOME from=0 | ACCOUNTS grant:ann/a=1 | ACCOUNTS grant:ann/a=3 | "
+           "ACCOUNTS grant:ann/a=2 | ACCOUNTS -grant:ann/a=0");
+    expect(b, "admin", "{\"ok\":true} | {\"ok\":true} | {\"ok\":true} | {\"ok\":true}");
+}
+
 static void who_is_disabled_neither_opens_nor_publishes(void **state)
 {
     struct bench *b = *state;
@@ -308,6 +323,7 @@ int main(void)
         cmocka_unit_test(the_table_is_copied_in_pieces),
         cmocka_unit_test(a_token_belongs_to_one_user),
         BENCH(a_change_is_kept_and_told_to_every_link),
+        BENCH(changes_that_come_together_are_all_kept),
         BENCH(who_is_disabled_neither_opens_nor_publishes),
         BENCH(what_is_wrong_is_named),
         BENCH(what_no_token_can_have_any_more_is_not_kept),

@@ -241,6 +241,34 @@ static void what_passed_between_two_polls_is_answered(void **state)
                            "\"data\":{},\"user\":null,\"time\":0}]"));
 }
 
+/* It comes by the client's name, so the pattern's rights are asked for apart. */
+static void what_passed_between_two_polls_and_is_not_allowed_is_left_out(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("room:*");
+    static const struct channel_rule rules[] = {
+        {{"room:vip", 8}, {[MAY_SUBSCRIBE] = ACCESS_GRANTED}, false},
+    };
+    q.rights.rules = rules;
+    q.rights.rule_count = COUNT_OF(rules);
+    q.client = STR("client-of-the-poll");
+    q.limit = 10;
+    struct browser *b = browser_poll(d, q);
+    hub_opens(d, 100, 100);
+    struct event e = {.channel = STR("room:vip"),
+                      .flags = EVENT_EPHEMERAL,
+                      .data = STR("secret"),
+                      .to = STR("client-of-the-poll")};
+    hub_event(d, &e);
+    turn(d);
+    assert_string_equal(browser_got(b), "");
+    e.channel = STR("room:1");
+    e.data = STR("news");
+    hub_event(d, &e);
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "news"));
+}
+
 static void one_that_goes_leaves_nothing(void **state)
 {
     struct desk *d = *state;
@@ -320,6 +348,7 @@ int main(void)
         T(rows_of_the_log_end_at_the_limit_too),
         T(a_gap_alone_is_an_answer),
         T(what_passed_between_two_polls_is_answered),
+        T(what_passed_between_two_polls_and_is_not_allowed_is_left_out),
         T(one_that_goes_leaves_nothing),
         T(what_excludes_a_client_stays_so_between_its_polls),
         T(a_poll_that_meets_a_fork_begins_again),
