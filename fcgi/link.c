@@ -102,17 +102,21 @@ static bool say_hello_piece(struct link *l, Str *channels, Str *clients, bool go
 {
     struct msg_hello m = {.boot = l->boot, .name = str_of(l->name), .at = roster_at(l->roster)};
     m.goes_on = goes_on;
-    struct buf body, past;
+    struct buf body, past, ahead;
     m.greeting = l->greeting;
     buf_init(&body, LIST_MAX);
     buf_init(&past, LIST_PIECE);
+    buf_init(&ahead, LIST_PIECE);
     roster_put_past(l->roster, &past);
+    roster_put_ahead(l->roster, &ahead);
     m.past = buf_str(&past);
+    m.ahead = buf_str(&ahead);
     m.channels = cut_list(channels, LIST_PIECE, true);
     m.clients = cut_list(clients, LIST_PIECE - m.channels.len, !m.channels.len);
     m.more = channels->len || clients->len;
     msg_hello_pack(&body, &m);
     buf_fini(&past);
+    buf_fini(&ahead);
     return send(l, VERB_HELLO, &body);
 }
 

@@ -127,6 +127,31 @@ void roster_put_past(const struct roster *r, struct buf *list)
         list_put(list, cursor_print(r->past[i], text));
 }
 
+/* The next after `at` of which no other of its epoch is further; none: that was all. */
+static Cursor next_ahead(const struct roster *r, Cursor at)
+{
+    Cursor next = CURSOR_NONE;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->streams)
+    {
+        const struct stream *s = CONTAINER_OF(node, struct stream, node);
+        if (s->state != STREAM_BEHIND || s->at.at <= at.at)
+            continue;
+        bool is_further = s->at.epoch == next.epoch && s->at.at > next.at;
+        if (cursor_is_none(next) || is_further || (s->at.epoch != next.epoch && s->at.at < next.at))
+            next = s->at;
+    }
+    return next;
+}
+
+void roster_put_ahead(const struct roster *r, struct buf *list)
+{
+    char text[CURSOR_TEXT];
+    Cursor c = r->at;
+    for (size_t i = 0; i < PAST_MOST && !cursor_is_none(c = next_ahead(r, c)); i++)
+        list_put(list, cursor_print(c, text));
+}
+
 void roster_advance(struct roster *r, Cursor c)
 {
     bool is_first = cursor_is_none(r->at) && r->at.at == 0;
@@ -224,7 +249,7 @@ static void rewind_poll(struct stream *s)
 }
 
 /* The log is another one above the fork: what lies above it is gone, and said to be. */
-static void rewind_stream(struct stream *s, const struct msg_welcome *m)
+static void rewind_stream(struct stream *s, enum gap_reason reason, Cursor fork)
 {
     char text[CURSOR_TEXT];
     struct buf names;
@@ -235,20 +260,20 @@ static void rewind_stream(struct stream *s, const struct msg_welcome *m)
     if (s->is_poll)
         rewind_poll(s);
     Cursor at = s->at;
-    if (at.at > m->from.at || m->reason != GAP_RESET) {
+    if (at.at > fork.at || reason != GAP_RESET) {
         buf_init(&names, LIST_MAX);
         stream_put_names(s, &names, false);
-        struct gap g = {cursor_print(at, text), m->from, m->reason, buf_str(&names)};
+        struct gap g = {cursor_print(at, text), fork, reason, buf_str(&names)};
         replay_owe_gap(s, &g);
-        s->at = m->from;
-        if (s->opened.at > m->from.at)
-            s->opened = m->from;
+        s->at = fork;
+        if (s->opened.at > fork.at)
+            s->opened = fork;
         buf_fini(&names);
     }
     for (size_t i = 0; i < s->part_count; i++) {
         struct part *part = &s->parts[i];
-        part->from = part->from < m->from.at ? part->from : m->from.at;
-        part->caught = part->caught < m->from.at ? part->caught : m->from.at;
+        part->from = part->from < fork.at ? part->from : fork.at;
+        part->caught = part->caught < fork.at ? part->caught : fork.at;
     }
     stream_wake(s);
 }
@@ -264,19 +289,20 @@ static void clear_dirty(struct roster *r)
 static void rewind_all(struct roster *r, const struct msg_welcome *m)
 {
     struct list *node, *safe;
+    Cursor fork = cursor_is_none(m->fork) ? m->from : m->fork;
     LIST_EACH(node, safe, &r->streams)
-    rewind_stream(CONTAINER_OF(node, struct stream, node), m);
+    rewind_stream(CONTAINER_OF(node, struct stream, node), m->reason, fork);
     clear_dirty(r);
-    pages_rewind(&r->pages, m->from.at);
-    Cursor keep = m->reason == GAP_RESET ? m->from : CURSOR_NONE;
+    pages_rewind(&r->pages, fork.at);
+    Cursor keep = m->reason == GAP_RESET ? fork : CURSOR_NONE;
     shelf_cut(r->shelf, keep);
     LIST_EACH(node, safe, &r->subs.all)
     {
         struct subscription *sub = CONTAINER_OF(node, struct subscription, node);
-        if (sub->covered.at > m->from.at || m->reason != GAP_RESET)
-            sub->covered = m->from;
+        if (sub->covered.at > fork.at || m->reason != GAP_RESET)
+            sub->covered = fork;
     }
-    while (r->past_len && r->past[r->past_len - 1].at > m->from.at)
+    while (r->past_len && r->past[r->past_len - 1].at > fork.at)
         r->past_len--;
     r->at = r->flushed = m->from;
 }

@@ -64,6 +64,7 @@ bool roster_put_streams(struct roster *r, struct buf *json, size_t *from);
  * (a `prev` that does not fit), in which case the link says HELLO again. */
 Cursor roster_at(const struct roster *r);
 void roster_put_past(const struct roster *r, struct buf *list);
+void roster_put_ahead(const struct roster *r, struct buf *list);
 void roster_put_channels(const struct roster *r, struct buf *list);
 void roster_put_clients(const struct roster *r, struct buf *list, Msec now);
 bool roster_has_hole(const struct roster *r);

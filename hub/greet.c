@@ -12,35 +12,48 @@ static void take_channels(struct hub *h, struct peer *p, Str list)
             hub_complain(h, "hello channel", p->id, why.text);
 }
 
-/* Of an epoch that is not of this log: where it had come to in the newest one that is. 0: in none,
- * so that all of it is news. */
-static Position judge_past(const struct hub *h, Str past)
+/* What of the worker's is of this log, and where its link goes on. */
+struct judgement {
+    int reason;
+    Position from, fork;
+};
+
+/* Up to where this log shares a lineage: as the newest of it that is known here says; `least` where
+ * none is. *reason is that of the last one. */
+static Position judge_list(const struct hub *h, Str ids, Position least, int *reason)
 {
-    Position from = 0;
-    for (Str id; list_next(&past, &id);) {
+    Position shared = least;
+    for (Str id; list_next(&ids, &id);) {
         Cursor c;
         Position fork;
         if (!cursor_parse(id, &c))
             continue;
-        int reason = epochs_judge(&h->epochs, c, h->through, &fork);
-        if (reason != GAP_UNKNOWN)
-            from = reason == GAP_NONE ? c.at : fork;
+        *reason = epochs_judge(&h->epochs, c, h->through, &fork);
+        if (*reason != GAP_UNKNOWN)
+            shared = *reason == GAP_NONE ? c.at : fork;
     }
-    return from;
+    return shared;
 }
 
-/* Where the link goes on: after what the worker has, as far as that is of this log. */
-static Position judge(const struct hub *h, const struct msg_hello *m, int *reason)
+/* After what the worker has, as far as that is of this log. Its streams may be further, where the
+ * log was being read for it. */
+static struct judgement judge(const struct hub *h, const struct msg_hello *m)
 {
-    Position from = h->through;
-    *reason = GAP_NONE;
+    struct judgement j = {GAP_NONE, h->through, 0};
+    int past;
     if (cursor_is_none(m->at))
-        return from;
-    int verdict = epochs_judge(&h->epochs, m->at, h->through, &from);
-    if (verdict == GAP_NONE)
-        return m->at.at;
-    *reason = GAP_RESET;
-    return verdict == GAP_UNKNOWN ? judge_past(h, m->past) : from;
+        return j;
+    int verdict = epochs_judge(&h->epochs, m->at, h->through, &j.from);
+    if (verdict == GAP_NONE) {
+        j.from = m->at.at;
+        j.fork = judge_list(h, m->ahead, j.from, &verdict);
+    } else {
+        if (verdict == GAP_UNKNOWN) /* 0: of none, so that all of it is news */
+            j.from = judge_list(h, m->past, 0, &past);
+        j.fork = j.from;
+    }
+    j.reason = verdict == GAP_NONE ? GAP_NONE : GAP_RESET;
+    return j;
 }
 
 /* What began above a fork of the log begins there: no event of before lies above it. */
@@ -80,9 +93,9 @@ static void take_client(struct hub *h, struct peer *p, const struct msg_client *
 
 static void take_clients(struct hub *h, struct peer *p, const struct msg_hello *hello)
 {
-    int reason;
     Str list = hello->clients;
-    Position from = judge(h, hello, &reason), fork = reason == GAP_RESET ? from : UINT64_MAX;
+    struct judgement j = judge(h, hello);
+    Position fork = j.reason == GAP_RESET ? j.fork : UINT64_MAX;
     for (Str item; list_next(&list, &item);) {
         struct msg_client m;
         if (msg_client_unpack(item, &m))
@@ -94,26 +107,26 @@ static void take_clients(struct hub *h, struct peer *p, const struct msg_hello *
 
 static void welcome(struct hub *h, struct peer *p, const struct msg_hello *m)
 {
-    int reason;
-    Position from = judge(h, m, &reason);
+    struct judgement j = judge(h, m);
     struct buf body;
     buf_init(&body, BODY_MAX);
     msg_welcome_pack(&body, &(struct msg_welcome){.link = p->link,
                                                   .head = hub_cursor(h, h->through),
-                                                  .from = hub_cursor(h, from),
-                                                  .reason = (uint8_t)reason,
+                                                  .from = hub_cursor(h, j.from),
+                                                  .reason = (uint8_t)j.reason,
                                                   .oldest = hub_cursor(h, 0),
-                                                  .greeting = m->greeting});
+                                                  .greeting = m->greeting,
+                                                  .fork = hub_cursor(h, j.fork)});
     p->is_welcome = true;
     peer_send(h, p, VERB_WELCOME, &body);
     hub_count(h, COUNT_HELLOS);
-    log_info("link", kz("peer", p->name), kn("from", from), kn("channels", p->subs.len),
-             kz("reason", reason ? gap_reason_name(reason) : "none"));
+    log_info("link", kz("peer", p->name), kn("from", j.from), kn("channels", p->subs.len),
+             kz("reason", j.reason ? gap_reason_name(j.reason) : "none"));
     account_welcome(h, p);
     if (p->is_gone)
         return;
-    if (from < h->through)
-        peer_make_lag(h, p, from);
+    if (j.from < h->through)
+        peer_make_lag(h, p, j.from);
     else
         peer_make_live(p);
 }

@@ -185,12 +185,16 @@ static bool had(const struct reader *d, uint32_t channel, uint64_t invoked)
     return false;
 }
 
+/* One that nobody answered may have been asked for on an earlier connection, to begin there. */
 static bool is_late(const struct reader *d, uint32_t channel, Position at)
 {
-    for (size_t i = 0; i < d->want_count; i++)
-        if (d->wants[i].is_late && (!at || d->wants[i].from < at) &&
-            has(d, &d->wants[i], channel)) /* 0: never seen with an id */
+    for (size_t i = 0; i < d->want_count; i++) {
+        const struct wanted *w = &d->wants[i];
+        bool is_unanswered = w->epoch == EPOCH_INDEX_NONE;
+        if (w->is_late && (!at || w->from < at || is_unanswered) &&
+            has(d, w, channel)) /* 0: never seen with an id */
             return true;
+    }
     return false;
 }
 

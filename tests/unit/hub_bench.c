@@ -128,6 +128,8 @@ static void put_welcome(struct buf *out, Str body)
     buf_printf(out, " from=%llu", (unsigned long long)m.from.at);
     if (m.reason)
         buf_printf(out, " %s", gap_reason_name(m.reason));
+    if (m.reason && m.fork.at != m.from.at)
+        buf_printf(out, " fork=%llu", (unsigned long long)m.fork.at);
 }
 
 static void put_published(struct buf *out, Str body)

@@ -37,6 +37,26 @@ static void a_log_that_was_put_back_is_found_at_its_fork(void **state)
     buf_fini(&past);
 }
 
+/* A stream had come further than its worker: it read the log, up to what is no more. */
+static void what_a_stream_had_read_beyond_the_fork_is_judged_too(void **state)
+{
+    struct bench *b = *state;
+    char text[CURSOR_TEXT];
+    struct buf ahead, body;
+    publish_two(b);
+    buf_init(&ahead, 1000);
+    buf_init(&body, 10000);
+    Cursor beyond = cursor_at(b, 2);
+    beyond.at = 5;
+    list_put(&ahead, cursor_print(beyond, text));
+    msg_hello_pack(
+        &body, &(struct msg_hello){
+                   .boot = 7, .name = STR("w1"), .at = cursor_at(b, 1), .ahead = buf_str(&ahead)});
+    say(b, "w1", VERB_HELLO, &body);
+    expect(b, "w1", "WELCOME from=1 reset fork=2");
+    buf_fini(&ahead);
+}
+
 static void change(struct bench *b, const char *peer, const char *channel)
 {
     struct buf body;
@@ -99,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BENCH(a_log_that_was_put_back_is_found_at_its_fork),
         BENCH(a_client_whose_worker_is_away_is_not_changed),
+        BENCH(what_a_stream_had_read_beyond_the_fork_is_judged_too),
         BENCH(what_a_client_has_begins_at_the_fork_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
