@@ -253,6 +253,11 @@ static void rewind_stream(struct stream *s, enum gap_reason reason, Cursor fork)
 {
     char text[CURSOR_TEXT];
     struct buf names;
+    for (size_t i = 0; i < s->part_count; i++) {
+        struct part *part = &s->parts[i];
+        part->from = part->from < fork.at ? part->from : fork.at;
+        part->caught = part->caught < fork.at ? part->caught : fork.at;
+    }
     if (s->state != STREAM_LIVE && s->state != STREAM_BEHIND)
         return;
     stream_leave_live(s, stream_at(s));
@@ -269,11 +274,6 @@ static void rewind_stream(struct stream *s, enum gap_reason reason, Cursor fork)
         if (s->opened.at > fork.at)
             s->opened = fork;
         buf_fini(&names);
-    }
-    for (size_t i = 0; i < s->part_count; i++) {
-        struct part *part = &s->parts[i];
-        part->from = part->from < fork.at ? part->from : fork.at;
-        part->caught = part->caught < fork.at ? part->caught : fork.at;
     }
     stream_wake(s);
 }

@@ -345,6 +345,17 @@ static void two_late_additions_are_each_given_once(void **state)
     assert_int_equal(remembered_from(d, "room:2"), 90);
 }
 
+static void what_one_that_parts_had_added_begins_at_a_fork_at_most(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = browser_live(d, "room:1", 100);
+    add(d, client_of(b), "room:2", "", (struct msg_add){.start = START_CURSOR, .from = at(100)});
+    turn(d);
+    stream_bye(b->stream, BYE_DRAIN);
+    hub_welcomes(d, at(50), GAP_RESET);
+    assert_int_equal(remembered_from(d, "room:2"), 50);
+}
+
 static void remembered_channels_begin_where_they_were_added(void **state)
 {
     struct desk *d = *state;
@@ -486,6 +497,7 @@ int main(void)
         T(a_held_start_ends_by_itself),
         T(an_addition_within_a_minute_begins_at_the_cursor),
         T(two_late_additions_are_each_given_once),
+        T(what_one_that_parts_had_added_begins_at_a_fork_at_most),
         T(remembered_channels_begin_where_they_were_added),
         T(streams_that_may_read_differently_do_not_share),
         T(all_streams_of_a_busy_turn_are_paced),
