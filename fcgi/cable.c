@@ -14,7 +14,7 @@ struct cable {
     struct worker *worker;
     struct socket_context *context;
     struct socket *socket;
-    struct watch *messages, *changes;
+    struct watch messages, changes;
     Msec linked; /* the link was up, or the connection made */
     int refusal; /* that was said last; 0: none since the connection */
     char endpoint[PLACE_ENDPOINT];
@@ -39,9 +39,9 @@ static void put_counters(void *ctx, struct buf *list)
 }
 
 /* That something came is all there is to know: the turn's end takes it in. */
-static void on_readable(void *owner, int events)
+static void on_readable(struct watch *w, int events)
 {
-    (void)owner;
+    (void)w;
     (void)events;
 }
 
@@ -55,10 +55,10 @@ static bool connect_socket(struct cable *c, struct fault *why)
     if (!c->socket || !socket_watch(c->socket, why) ||
         !place_connect(c->socket, PLACE_HUB, w->options, c->endpoint, why))
         return false;
-    c->messages = watch_new(w->loop, socket_fd(c->socket), on_readable, c);
-    c->changes = watch_new(w->loop, socket_watch_fd(c->socket), on_readable, c);
-    watch_set(c->messages, LOOP_READ);
-    watch_set(c->changes, LOOP_READ);
+    watch_open(&c->messages, w->loop, socket_fd(c->socket), on_readable);
+    watch_open(&c->changes, w->loop, socket_watch_fd(c->socket), on_readable);
+    watch_set(&c->messages, LOOP_READ);
+    watch_set(&c->changes, LOOP_READ);
     return true;
 }
 
@@ -136,8 +136,8 @@ void cable_close(struct cable *c)
 {
     if (!c)
         return;
-    watch_free(c->messages);
-    watch_free(c->changes);
+    watch_close(&c->messages);
+    watch_close(&c->changes);
     socket_close(c->socket);
     socket_context_free(c->context);
     free(c);

@@ -25,7 +25,7 @@ void conn_doom(struct conn *c)
     if (c->state == CONN_DOOMED)
         return;
     c->state = CONN_DOOMED;
-    watch_set(c->watch, 0);
+    watch_set(&c->watch, 0);
     list_remove(&c->node);
     list_append(&c->all->doomed, &c->node);
 }
@@ -42,7 +42,7 @@ static void no_deadline(struct conn *c)
 
 void conn_watch(struct conn *c)
 {
-    watch_set(c->watch, LOOP_READ | LOOP_LEFT | (c->ship.chunk ? LOOP_WRITE : 0));
+    watch_set(&c->watch, LOOP_READ | LOOP_LEFT | (c->ship ? LOOP_WRITE : 0));
 }
 
 /* Ready for the next request, whose head has time from its first byte on. */
@@ -66,13 +66,13 @@ static void keep_open(struct conn *c)
 static void close_gently(struct conn *c)
 {
     char byte;
-    bool is_read = c->scan.is_ended && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+    bool is_read = c->scan.is_ended && recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
     if (is_read && !c->all->listener->is_tcp) {
         conn_doom(c);
         return;
     }
     c->state = CONN_LINGER;
-    shutdown(c->fd, SHUT_WR);
+    shutdown(c->watch.fd, SHUT_WR);
     set_deadline(c, LINGER);
     conn_watch(c);
 }
@@ -89,7 +89,7 @@ static void on_all_out(struct conn *c)
 
 static void put_out(struct conn *c, struct chunk *chunk, Str bytes)
 {
-    switch (ship_start(&c->ship, c->fd, chunk, bytes)) {
+    switch (ship_start(&c->ship, c->watch.fd, chunk, bytes)) {
     case SHIP_ALL:
         break;
     case SHIP_SOME:
@@ -149,7 +149,7 @@ static bool conn_write(struct outlet *o, struct chunk *chunk)
         put_own(c, chunk_bytes(chunk), true);
     else
         put_records(c, chunk);
-    return c->state == CONN_SERVING && !c->ship.chunk;
+    return c->state == CONN_SERVING && !c->ship;
 }
 
 /* Everything of the owner is out. */
@@ -158,7 +158,7 @@ static void end_request(struct conn *c)
     c->state = CONN_ENDING;
     if (!c->is_whole)
         put_own(c, STR_NONE, true);
-    if (c->state == CONN_ENDING && !c->ship.chunk)
+    if (c->state == CONN_ENDING && !c->ship)
         on_all_out(c);
 }
 
@@ -175,7 +175,7 @@ static void conn_finish(struct outlet *o)
     if (c->state == CONN_DOOMED)
         return;
     set_deadline(c, c->all->worker->options->slow_timeout);
-    if (!c->ship.chunk)
+    if (!c->ship)
         end_request(c);
 }
 
@@ -190,7 +190,7 @@ static const struct outlet_ops ops = {conn_write, conn_finish, conn_abort};
 
 static void on_room(struct conn *c)
 {
-    enum shipped done = ship_push(&c->ship, c->fd);
+    enum shipped done = ship_push(&c->ship, c->watch.fd);
     if (done == SHIP_BROKEN)
         conn_doom(c);
     if (done != SHIP_ALL)
@@ -217,7 +217,7 @@ static struct visit *begin(struct conn *c, struct request *r)
 static void refuse(struct conn *c, const struct fault *why)
 {
     struct buf nothing;
-    Str params = buf_str(&c->scan.params);
+    Str params = scan_params(&c->scan);
     buf_init(&nothing, 0);
     struct request *r = params.len ? request_parse(c->all->parser, params, &nothing) : NULL;
     scan_drop(&c->scan);
@@ -226,7 +226,7 @@ static void refuse(struct conn *c, const struct fault *why)
 
 static void on_request(struct conn *c)
 {
-    struct request *r = request_parse(c->all->parser, buf_str(&c->scan.params), &c->scan.body);
+    struct request *r = request_parse(c->all->parser, scan_params(&c->scan), scan_body(&c->scan));
     scan_drop(&c->scan);
     if (r)
         route(begin(c, r));
@@ -239,8 +239,8 @@ static void send_reply(struct conn *c, const struct buf *reply)
 {
     if (!reply->len || c->state == CONN_DOOMED)
         return;
-    bool is_out = !reply->full && !c->ship.chunk && c->state <= CONN_SERVING &&
-                  send(c->fd, reply->p, reply->len, MSG_NOSIGNAL) == (ssize_t)reply->len;
+    bool is_out = !reply->full && !c->ship && c->state <= CONN_SERVING &&
+                  send(c->watch.fd, reply->p, reply->len, MSG_NOSIGNAL) == (ssize_t)reply->len;
     if (!is_out)
         conn_doom(c);
 }
@@ -286,7 +286,7 @@ static void feed(struct conn *c, Str bytes)
     while (bytes.len && c->state != CONN_DOOMED && c->state != CONN_LINGER) {
         struct fault why = {0};
         enum scan_phase before = c->scan.phase;
-        enum scan_event event = scan_feed(&c->scan, &bytes, &reply, &why);
+        enum scan_event event = scan_feed(&c->scan, &c->all->limits, &bytes, &reply, &why);
         send_reply(c, &reply);
         buf_clear(&reply);
         if (c->state != CONN_DOOMED)
@@ -298,16 +298,16 @@ static void feed(struct conn *c, Str bytes)
 
 static void on_input(struct conn *c)
 {
-    ssize_t n = recv(c->fd, c->all->input, sizeof c->all->input, MSG_DONTWAIT);
+    ssize_t n = recv(c->watch.fd, c->all->input, sizeof c->all->input, MSG_DONTWAIT);
     if (n > 0)
         feed(c, str_make(c->all->input, (size_t)n));
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         conn_doom(c);
 }
 
-static void on_events(void *owner, int events)
+static void on_events(struct watch *w, int events)
 {
-    struct conn *c = owner;
+    struct conn *c = CONTAINER_OF(w, struct conn, watch);
     if (c->state == CONN_DOOMED)
         return;
     bool is_answered = c->state == CONN_SERVING || c->state == CONN_ENDING;
@@ -315,7 +315,7 @@ static void on_events(void *owner, int events)
         conn_doom(c); /* otherwise what was said before is read first, to its end */
         return;
     }
-    if (events & LOOP_WRITE && c->ship.chunk)
+    if (events & LOOP_WRITE && c->ship)
         on_room(c);
     if (events & LOOP_READ && c->state != CONN_DOOMED)
         on_input(c);
@@ -323,15 +323,14 @@ static void on_events(void *owner, int events)
 
 struct conn *conn_new(struct conns *all, int fd)
 {
-    struct conn *c = must_alloc(sizeof *c);
+    struct conn *c = pool_alloc(&all->pool, sizeof *c);
+    bool ok = watch_open(&c->watch, all->worker->loop, fd, on_events);
+    assert(ok); /* a socket can be waited for */
     c->outlet.ops = &ops;
     c->all = all;
-    c->fd = fd;
-    c->watch = watch_new(all->worker->loop, fd, on_events, c);
-    scan_init(&c->scan, &all->limits);
+    scan_init(&c->scan);
     list_append(&all->open, &c->node);
     all->count++;
-    assert(c->watch); /* a socket can be waited for */
     return c;
 }
 
@@ -353,9 +352,9 @@ static bool is_full(struct conns *all)
     return true;
 }
 
-static void on_connect(void *owner, int events)
+static void on_connect(struct watch *w, int events)
 {
-    struct conns *all = owner;
+    struct conns *all = CONTAINER_OF(w, struct conns, watch);
     (void)events;
     for (int i = 0; i < ACCEPTS && !is_full(all); i++) {
         int fd = listener_accept(all->listener);
@@ -364,7 +363,7 @@ static void on_connect(void *owner, int events)
         accept_one(all, fd);
     }
     if (is_full(all))
-        watch_set(all->watch, 0); /* they wait in the backlog */
+        watch_set(&all->watch, 0); /* they wait in the backlog */
 }
 
 /* Some descriptors stay for the hub, which must be found again, and for CGI programs. */
@@ -390,8 +389,9 @@ struct conns *conns_new(struct worker *w, struct listener *l, struct request_par
     list_init(&all->open);
     list_init(&all->doomed);
     heap_init(&all->deadlines);
-    all->watch = watch_new(w->loop, l->fd, on_connect, all);
-    watch_set(all->watch, LOOP_READ);
+    pool_init(&all->pool);
+    watch_open(&all->watch, w->loop, l->fd, on_connect);
+    watch_set(&all->watch, LOOP_READ);
     return all;
 }
 
@@ -399,12 +399,12 @@ static void conn_free(struct conn *c)
 {
     list_remove(&c->node);
     no_deadline(c);
-    watch_free(c->watch);
-    close(c->fd);
+    watch_close(&c->watch);
+    close(c->watch.fd);
     ship_drop(&c->ship);
     scan_fini(&c->scan);
     c->all->count--;
-    free(c);
+    pool_free(&c->all->pool, c, sizeof *c);
 }
 
 void conns_reap(struct conns *all)
@@ -421,7 +421,7 @@ void conns_reap(struct conns *all)
         conn_free(c);
     }
     if (was_full && !all->is_stopped && all->count < all->limits.max_connections)
-        watch_set(all->watch, LOOP_READ);
+        watch_set(&all->watch, LOOP_READ);
 }
 
 /* A body that does not come is answered; for the rest there is nobody to tell. */
@@ -453,7 +453,7 @@ void conns_stop(struct conns *all)
     for (int fd; !all->is_stopped && !is_full(all) && (fd = listener_accept(all->listener)) >= 0;)
         accept_one(all, fd);
     all->is_stopped = true;
-    watch_set(all->watch, 0);
+    watch_set(&all->watch, 0);
     LIST_EACH(node, safe, &all->open)
     {
         struct conn *c = CONTAINER_OF(node, struct conn, node);
@@ -485,7 +485,8 @@ void conns_free(struct conns *all)
     while (!list_is_empty(&all->open))
         conn_doom(CONTAINER_OF(all->open.next, struct conn, node));
     conns_reap(all);
-    watch_free(all->watch);
+    watch_close(&all->watch);
     heap_fini(&all->deadlines);
+    pool_fini(&all->pool);
     free(all);
 }

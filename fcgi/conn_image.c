@@ -17,7 +17,7 @@ bool conn_give(const struct conn *c, image_giver *give, void *ctx)
         .fds = 1,
         .deadline = left_of(c),
         .pieces = c->pieces,
-        .rest = c->ship.chunk ? c->ship.left : STR_NONE,
+        .rest = ship_left(c->ship),
     };
     buf_init(&p.stream, IMAGE_BYTES_MAX);
     buf_init(&p.poll, IMAGE_BYTES_MAX);
@@ -28,7 +28,7 @@ bool conn_give(const struct conn *c, image_giver *give, void *ctx)
     m.wait = p.wait;
     scan_put_image(&c->scan, &m);
     bool is_over = c->outlet.owner && !m.stream.len; /* its stream has ended just now */
-    bool ok = is_over || give(ctx, &m, &c->fd);
+    bool ok = is_over || give(ctx, &m, &c->watch.fd);
     buf_fini(&p.stream);
     buf_fini(&p.poll);
     return ok;
@@ -59,7 +59,7 @@ void conns_abandon(struct conns *all, image_giver *heir, void *ctx)
     all->is_stopped = true;
     all->heir = heir;
     all->heir_ctx = ctx;
-    watch_set(all->watch, 0);
+    watch_set(&all->watch, 0);
     LIST_EACH(node, safe, &all->open)
     {
         struct conn *c = CONTAINER_OF(node, struct conn, node);
@@ -71,14 +71,10 @@ void conns_abandon(struct conns *all, image_giver *heir, void *ctx)
 struct outlet *conns_restore(struct conns *all, int fd, const struct image_outlet *m, Msec now)
 {
     struct conn *c = conn_new(all, fd);
-    scan_fini(&c->scan);
     scan_restore(&c->scan, m, &all->limits);
     c->state = m->stream.len ? CONN_SERVING : CONN_READING;
     c->pieces = m->pieces;
-    if (m->rest.len) {
-        c->ship.chunk = chunk_copy(m->rest);
-        c->ship.left = chunk_bytes(c->ship.chunk);
-    }
+    c->ship = ship_restore(m->rest);
     if (m->deadline)
         heap_set(&all->deadlines, &c->deadline, now + m->deadline);
     conn_watch(c);

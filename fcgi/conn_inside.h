@@ -2,13 +2,14 @@
 #ifndef BELFRY_CONN_INSIDE_H
 #define BELFRY_CONN_INSIDE_H
 
+#include "base/pool.h"
 #include "conn.h"
 #include "scan.h"
 #include "ship.h"
 
 enum { CONN_INPUT = 64 * 1024 };
 
-enum conn_state {
+enum PACKED conn_state {
     CONN_READING, /* a request comes, or none yet */
     CONN_SERVING, /* it is the owner's to answer */
     CONN_ENDING,  /* answered: the rest must go out */
@@ -21,20 +22,20 @@ struct conn {
     struct conns *all;
     struct list node;
     struct heap_node deadline;
-    struct watch *watch;
-    int fd;
-    enum conn_state state;
-    unsigned pieces; /* of the answer, so far */
-    bool is_whole;   /* its end is written, too */
-    struct ship ship;
+    struct watch watch;
+    struct ship *ship;
     struct scan scan;
+    uint32_t pieces; /* of the answer, so far */
+    enum conn_state state;
+    bool is_whole; /* its end is written, too */
 };
 
 struct conns {
     struct worker *worker;
     struct listener *listener;
     struct request_parser *parser;
-    struct watch *watch;
+    struct watch watch;
+    struct pool pool; /* of the connections */
     struct list open, doomed;
     struct heap deadlines;
     struct scan_limits limits;

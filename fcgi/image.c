@@ -126,14 +126,14 @@ static bool is_sound_record(const struct image_outlet *m)
     if (!record_unpack(m->header.p, &r) || m->left > r.length || m->padding > r.padding)
         return false;
     bool is_begin = r.type == RECORD_BEGIN && r.id;
-    return !is_begin || (r.length == sizeof((struct scan){0}.begin) &&
-                         m->begin.len + m->left == sizeof((struct scan){0}.begin));
+    return !is_begin ||
+           (r.length == RECORD_BEGIN_BODY && m->begin.len + m->left == RECORD_BEGIN_BODY);
 }
 
 static bool is_sound_scan(const struct image_outlet *m)
 {
     return m->phase <= SCAN_SERVED && m->id <= UINT16_MAX && m->header.len <= RECORD_HEADER &&
-           m->begin.len <= sizeof((struct scan){0}.begin) && m->params.len <= PARAMS_MAX &&
+           m->begin.len <= RECORD_BEGIN_BODY && m->params.len <= PARAMS_MAX &&
            m->body.len <= BODY_MAX && is_sound_record(m);
 }
 

@@ -22,7 +22,8 @@ struct loop {
     uv_loop_t uv;
     int epoll; /* of all watches; libuv waits for this one */
     uv_poll_t watches;
-    struct watch *freed; /* may still be among what was told */
+    struct epoll_event told[TOLD_AT_ONCE];
+    int told_count;
     uv_prepare_t prepare;
     uv_idle_t idle;
     struct signal_slot signals[SIGNALS_MAX];
@@ -31,32 +32,11 @@ struct loop {
     void *hook_owner;
 };
 
-/* Forty bytes, where libuv's own handle has four times as many: each stream has one. */
-struct watch {
-    struct loop *loop;
-    loop_on_events *on_events; /* NULL: freed */
-    union {
-        void *owner;
-        struct watch *next; /* freed */
-    };
-    int fd;
-    uint8_t asked;
-    bool is_in; /* the epoll set */
-};
-
 struct timer {
     uv_timer_t uv; /* first */
     void (*on_time)(void *owner);
     void *owner;
 };
-
-static void drop_freed(struct loop *l)
-{
-    for (struct watch *w; (w = l->freed);) {
-        l->freed = w->next;
-        free(w);
-    }
-}
 
 /* A peer that hung up is told as whatever is asked for: what is done about that finds it out. */
 static void tell(struct watch *w, uint32_t events)
@@ -73,22 +53,21 @@ static void tell(struct watch *w, uint32_t events)
     if (events & EPOLLHUP && !told)
         told = w->asked;
     if (told)
-        w->on_events(w->owner, told);
+        w->on_events(w, told);
 }
 
 static void on_watches(uv_poll_t *uv, int status, int events)
 {
     struct loop *l = uv->data;
-    struct epoll_event told[TOLD_AT_ONCE];
-    int n = epoll_wait(l->epoll, told, TOLD_AT_ONCE, 0);
     (void)status;
     (void)events;
-    for (int i = 0; i < n; i++) {
-        struct watch *w = told[i].data.ptr;
-        if (w->on_events)
-            tell(w, told[i].events);
+    l->told_count = epoll_wait(l->epoll, l->told, TOLD_AT_ONCE, 0);
+    for (int i = 0; i < l->told_count; i++) {
+        struct watch *w = l->told[i].data.ptr;
+        if (w)
+            tell(w, l->told[i].events);
     }
-    drop_freed(l);
+    l->told_count = 0;
 }
 
 struct loop *loop_new(struct fault *why)
@@ -129,7 +108,6 @@ void loop_free(struct loop *l)
     uv_run(&l->uv, UV_RUN_NOWAIT); /* closes are finished by a turn */
     int failed = uv_loop_close(&l->uv);
     assert(!failed);
-    drop_freed(l);
     close(l->epoll);
     free(l);
 }
@@ -211,17 +189,12 @@ static bool change(struct watch *w, int how, int events)
     return epoll_ctl(w->loop->epoll, how, w->fd, &e) == 0;
 }
 
-struct watch *watch_new(struct loop *l, int fd, loop_on_events *on_events, void *owner)
+bool watch_open(struct watch *w, struct loop *l, int fd, loop_on_events *on_events)
 {
-    struct watch *w = must_alloc(sizeof *w);
-    w->loop = l;
-    w->on_events = on_events;
-    w->owner = owner;
-    w->fd = fd;
-    if (change(w, EPOLL_CTL_ADD, 0))
-        return w;
-    free(w);
-    return NULL;
+    *w = (struct watch){.loop = l, .on_events = on_events, .fd = fd};
+    if (!change(w, EPOLL_CTL_ADD, 0))
+        w->loop = NULL;
+    return w->loop;
 }
 
 void watch_set(struct watch *w, int events)
@@ -232,16 +205,19 @@ void watch_set(struct watch *w, int events)
     assert(ok);
 }
 
-/* What it watches may live on in another process: closing alone would not take it out. */
-void watch_free(struct watch *w)
+/* What it watches may live on in another process: closing alone would not take it out. It may be
+ * among what is still to be told. */
+void watch_close(struct watch *w)
 {
-    if (!w)
+    struct loop *l = w->loop;
+    if (!l)
         return;
     if (w->is_in)
         change(w, EPOLL_CTL_DEL, 0);
-    w->on_events = NULL;
-    w->next = w->loop->freed;
-    w->loop->freed = w;
+    for (int i = 0; i < l->told_count; i++)
+        if (l->told[i].data.ptr == w)
+            l->told[i].data.ptr = NULL;
+    w->loop = NULL;
 }
 
 static void on_closed(uv_handle_t *handle)

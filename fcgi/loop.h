@@ -8,9 +8,9 @@
 #include "base/memory.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct loop;
-struct watch;
 struct timer;
 
 struct loop *loop_new(struct fault *why); /* NULL: no descriptor is left */
@@ -25,12 +25,23 @@ enum {
     LOOP_LEFT = 4,  /* the peer said that it sends no more */
     LOOP_ERROR = 8, /* broken or hung up; asked for alone, only that is told */
 };
-typedef void loop_on_events(void *owner, int events);
+struct watch;
+typedef void loop_on_events(struct watch *w, int events);
 
-/* NULL: such a descriptor cannot be waited for (a regular file: it is always ready). */
-struct watch *watch_new(struct loop *l, int fd, loop_on_events *on_events, void *owner);
+/* Lies inside what waits (CONTAINER_OF): each stream has one. */
+struct watch {
+    struct loop *loop; /* NULL: not open */
+    loop_on_events *on_events;
+    int fd;
+    uint8_t asked;
+    bool is_in; /* the epoll set */
+};
+
+/* False: such a descriptor cannot be waited for (a regular file: it is always ready). */
+bool watch_open(struct watch *w, struct loop *l, int fd, loop_on_events *on_events);
 void watch_set(struct watch *w, int events); /* 0: nothing for now */
-void watch_free(struct watch *w);            /* before the descriptor is closed; NULL is fine */
+/* Before the descriptor is closed; one that is not open is fine. */
+void watch_close(struct watch *w);
 
 struct timer *timer_new(struct loop *l, void (*on_time)(void *owner), void *owner);
 void timer_every(struct timer *t, Msec every);

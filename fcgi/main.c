@@ -52,10 +52,10 @@ static bool set_signals(struct worker *w, struct fault *why)
 }
 
 /* The supervisor is gone: nobody would know of this one. */
-static void on_orphaned(void *owner, int events)
+static void on_orphaned(struct watch *w, int events)
 {
     (void)events;
-    worker_stop(owner);
+    worker_stop(CONTAINER_OF(w, struct worker, supervisor));
 }
 
 /* The worker that a successor was made for has let go of everything, or the process ends here. */
@@ -80,22 +80,21 @@ static bool begin(struct worker *w, struct listener *l, const struct heritage *h
 static int serve(const struct options *o, struct listener *l, const struct heritage *h)
 {
     struct worker w = {.options = o, .number = (unsigned)h->number};
-    struct watch *supervisor = NULL;
     struct fault why = {0};
     if (!begin(&w, l, h, &why))
         return refuse(&why);
     /* Whatever log_level is. */
     fprintf(stderr, "ready fcgi=%s worker=%d pid=%d\n", l->where, h->number, (int)getpid());
     if (h->ready >= 0) {
-        supervisor = watch_new(w.loop, h->ready, on_orphaned, &w);
-        watch_set(supervisor, LOOP_ERROR);
+        watch_open(&w.supervisor, w.loop, h->ready, on_orphaned);
+        watch_set(&w.supervisor, LOOP_ERROR);
     }
     if (h->takeover < 0 && h->ready >= 0)
         supervise_report(h->ready, w.number, (int)getpid());
     else if (h->takeover < 0)
         notify_ready();
     worker_run(&w);
-    watch_free(supervisor);
+    watch_close(&w.supervisor);
     worker_close(&w);
     listener_close(l);
     return EX_OK;

@@ -9,8 +9,8 @@ struct pipe {
     struct outlet outlet; /* first */
     struct list node;
     struct pipes *all;
-    struct watch *watch; /* NULL: a file, which never makes wait */
-    struct ship ship;
+    struct watch watch; /* not open: a file, which never makes wait */
+    struct ship *ship;
     int fd;
     Msec finished; /* complete since then, but not all out; 0: not so */
     bool is_doomed;
@@ -26,16 +26,16 @@ static void doom(struct pipe *p)
     if (p->is_doomed)
         return;
     p->is_doomed = true;
-    if (p->watch)
-        watch_set(p->watch, 0);
+    if (p->watch.loop)
+        watch_set(&p->watch, 0);
     list_remove(&p->node);
     list_append(&p->all->doomed, &p->node);
 }
 
 static void watch_pipe(struct pipe *p)
 {
-    if (p->watch)
-        watch_set(p->watch, p->ship.chunk ? LOOP_ERROR | LOOP_WRITE : LOOP_ERROR);
+    if (p->watch.loop)
+        watch_set(&p->watch, p->ship ? LOOP_ERROR | LOOP_WRITE : LOOP_ERROR);
 }
 
 static bool pipe_write(struct outlet *o, struct chunk *c)
@@ -67,7 +67,7 @@ static void pipe_finish(struct outlet *o)
     struct pipe *p = pipe_of(o);
     let_go(p);
     p->finished = loop_now(p->all->loop);
-    if (!p->ship.chunk)
+    if (!p->ship)
         doom(p);
 }
 
@@ -93,12 +93,12 @@ static void on_room(struct pipe *p)
     p->outlet.owner_ops->on_writable(p->outlet.owner);
 }
 
-static void on_events(void *owner, int events)
+static void on_events(struct watch *w, int events)
 {
-    struct pipe *p = owner;
+    struct pipe *p = CONTAINER_OF(w, struct pipe, watch);
     if (p->is_doomed)
         return;
-    if (events & LOOP_WRITE && p->ship.chunk)
+    if (events & LOOP_WRITE && p->ship)
         on_room(p);
     else if (events & LOOP_ERROR)
         doom(p);
@@ -110,7 +110,7 @@ struct outlet *pipe_new(struct pipes *all, int fd)
     p->outlet.ops = &ops;
     p->all = all;
     p->fd = fd;
-    p->watch = watch_new(all->loop, fd, on_events, p);
+    watch_open(&p->watch, all->loop, fd, on_events);
     list_append(&all->open, &p->node);
     watch_pipe(p);
     return &p->outlet;
@@ -137,7 +137,7 @@ void pipes_tick(struct pipes *all, Msec now, Msec patience)
 static void pipe_free(struct pipe *p)
 {
     list_remove(&p->node);
-    watch_free(p->watch);
+    watch_close(&p->watch);
     ship_drop(&p->ship);
     close(p->fd);
     free(p);
@@ -177,7 +177,7 @@ static bool give_one(const struct pipe *p, Msec now, image_giver *give, void *ct
     struct image_outlet m = {
         .kind = IMAGE_PIPE,
         .fds = 1,
-        .rest = p->ship.chunk ? p->ship.left : STR_NONE,
+        .rest = ship_left(p->ship),
         .stream = buf_str(&drawn.stream),
         .poll = buf_str(&drawn.poll),
         .wait = drawn.wait,
@@ -205,10 +205,7 @@ struct outlet *pipe_restore(struct pipes *all, int fd, const struct image_outlet
 {
     struct outlet *o = pipe_new(all, fd);
     struct pipe *p = pipe_of(o);
-    if (m->rest.len) {
-        p->ship.chunk = chunk_copy(m->rest);
-        p->ship.left = chunk_bytes(p->ship.chunk);
-    }
+    p->ship = ship_restore(m->rest);
     watch_pipe(p);
     return o;
 }

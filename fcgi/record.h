@@ -5,8 +5,9 @@
 
 #include "base/buf.h"
 
-#define RECORD_HEADER 8
-#define RECORD_MAX    65535 /* content of one record */
+#define RECORD_HEADER     8
+#define RECORD_BEGIN_BODY 8
+#define RECORD_MAX        65535 /* content of one record */
 
 enum record_type {
     RECORD_BEGIN = 1,

@@ -2,7 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+struct ship {
+    struct chunk *chunk;
+    Str left; /* of its bytes, or of its records */
+};
 
 /* Takes off `bytes` what goes out. */
 static enum shipped push(int fd, Str *bytes)
@@ -19,27 +25,47 @@ static enum shipped push(int fd, Str *bytes)
     return SHIP_ALL;
 }
 
-enum shipped ship_start(struct ship *s, int fd, struct chunk *c, Str bytes)
+static struct ship *ship_new(struct chunk *c, Str left)
 {
-    assert(!s->chunk);
+    struct ship *s = must_alloc(sizeof *s);
+    s->chunk = c;
+    s->left = left;
+    return s;
+}
+
+enum shipped ship_start(struct ship **s, int fd, struct chunk *c, Str bytes)
+{
+    assert(!*s);
     enum shipped done = push(fd, &bytes);
-    if (done == SHIP_SOME) {
-        s->chunk = chunk_ref(c);
-        s->left = bytes;
-    }
+    if (done == SHIP_SOME)
+        *s = ship_new(chunk_ref(c), bytes);
     return done;
 }
 
-enum shipped ship_push(struct ship *s, int fd)
+enum shipped ship_push(struct ship **s, int fd)
 {
-    enum shipped done = push(fd, &s->left);
+    enum shipped done = push(fd, &(*s)->left);
     if (done != SHIP_SOME)
         ship_drop(s);
     return done;
 }
 
-void ship_drop(struct ship *s)
+void ship_drop(struct ship **s)
 {
-    chunk_unref(s->chunk);
-    *s = (struct ship){0};
+    if (!*s)
+        return;
+    chunk_unref((*s)->chunk);
+    free(*s);
+    *s = NULL;
+}
+
+Str ship_left(const struct ship *s)
+{
+    return s ? s->left : STR_NONE;
+}
+
+struct ship *ship_restore(Str left)
+{
+    struct chunk *c = left.len ? chunk_copy(left) : NULL;
+    return c ? ship_new(c, chunk_bytes(c)) : NULL;
 }

@@ -4,18 +4,19 @@
 
 #include "chunk.h"
 
-struct ship {
-    struct chunk *chunk; /* NULL: nothing is left */
-    Str left;            /* of its bytes, or of its records */
-};
+/* What is left of one; NULL: nothing. */
+struct ship;
 
 enum shipped { SHIP_ALL, SHIP_SOME, SHIP_BROKEN };
 
 /* Writes the bytes, which are the chunk's; what does not go out is kept, with a reference. Only
  * when nothing is left. */
-enum shipped ship_start(struct ship *s, int fd, struct chunk *c, Str bytes);
+enum shipped ship_start(struct ship **s, int fd, struct chunk *c, Str bytes);
 /* Goes on. */
-enum shipped ship_push(struct ship *s, int fd);
-void ship_drop(struct ship *s);
+enum shipped ship_push(struct ship **s, int fd);
+void ship_drop(struct ship **s);
+/* For another worker, and there. */
+Str ship_left(const struct ship *s);
+struct ship *ship_restore(Str left); /* NULL: nothing */
 
 #endif

@@ -22,7 +22,7 @@ enum { PID_BYTES = 8 };
 struct take {
     struct worker *worker;
     struct listener *listener;
-    struct watch *watch;
+    struct watch watch;
     int fd;
 };
 
@@ -145,9 +145,9 @@ bool take_all(struct worker *w, struct listener *l, int fd, struct fault *why)
 }
 
 /* Connections that the old one has answered since, and that are kept. */
-static void on_late(void *owner, int events)
+static void on_late(struct watch *watch, int events)
 {
-    struct take *t = owner;
+    struct take *t = CONTAINER_OF(watch, struct take, watch);
     struct baton b;
     struct fault why;
     (void)events;
@@ -157,7 +157,7 @@ static void on_late(void *owner, int events)
         baton_fini(&b);
     }
     if (!ok)
-        watch_set(t->watch, 0); /* it ended */
+        watch_set(&t->watch, 0); /* it ended */
 }
 
 bool take_over(struct worker *w, struct fault *why)
@@ -174,8 +174,8 @@ bool take_over(struct worker *w, struct fault *why)
         return false;
     if (t->listener->lock >= 0)
         lockfile_sign(t->listener->lock);
-    t->watch = watch_new(w->loop, t->fd, on_late, t);
-    watch_set(t->watch, LOOP_READ);
+    watch_open(&t->watch, w->loop, t->fd, on_late);
+    watch_set(&t->watch, LOOP_READ);
     log_info("took over", kn("streams", roster_streams(w->roster)),
              kn("connections", conns_count(w->conns)), kn("hub", link_is_up(w->link)));
     return true;
@@ -195,7 +195,7 @@ void take_free(struct take *t)
 {
     if (!t)
         return;
-    watch_free(t->watch);
+    watch_close(&t->watch);
     close(t->fd);
     free(t);
 }

@@ -24,6 +24,7 @@ struct worker {
     const struct options *options;
     unsigned number;           /* 1..workers; 0: a CGI program on its own */
     int ready;                 /* to the supervisor; -1: there is none */
+    struct watch supervisor;   /* it went: so does this one */
     struct listener *listener; /* NULL: nobody listens */
     struct loop *loop;
     struct cable *cable;

@@ -10,9 +10,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* 24 bytes; with many things in a map this counts. */
 struct map_slot {
-    uint64_t hash;
-    Str key;
+    uint32_t hash;
+    uint32_t key_len;
+    const char *key;
     void *value;
 };
 
@@ -27,10 +29,21 @@ static void draw_secret(void)
     random_bytes(&secret, sizeof secret);
 }
 
-static uint64_t hash_of(Str key)
+static uint32_t hash_of(Str key)
 {
     pthread_once(&once, draw_secret);
-    return hash64(key, secret);
+    return (uint32_t)hash64(key, secret);
+}
+
+/* Where the probes for a hash begin: any number of slots will do. */
+static uint32_t place_of(const struct map *m, uint32_t hash)
+{
+    return (uint32_t)((uint64_t)hash * m->cap >> 32);
+}
+
+static uint32_t after(const struct map *m, uint32_t at)
+{
+    return at + 1 < m->cap ? at + 1 : 0;
 }
 
 void map_init(struct map *m)
@@ -49,15 +62,20 @@ static bool is_taken(const struct map_slot *slot)
     return slot->value && slot->value != &grave;
 }
 
-static struct map_slot *find(const struct map *m, Str key, uint64_t hash)
+static bool has_key(const struct map_slot *slot, uint32_t hash, Str key)
+{
+    return is_taken(slot) && slot->hash == hash && str_eq(str_make(slot->key, slot->key_len), key);
+}
+
+static struct map_slot *find(const struct map *m, Str key, uint32_t hash)
 {
     if (!m->len)
         return NULL;
-    for (size_t i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
+    for (uint32_t i = place_of(m, hash);; i = after(m, i)) {
         struct map_slot *slot = &m->slots[i];
         if (!slot->value)
             return NULL;
-        if (is_taken(slot) && slot->hash == hash && str_eq(slot->key, key))
+        if (has_key(slot, hash, key))
             return slot;
     }
 }
@@ -70,25 +88,23 @@ void *map_get(const struct map *m, Str key)
 
 static void add(struct map *m, struct map_slot entry)
 {
-    size_t i = entry.hash & (m->cap - 1);
+    uint32_t i = place_of(m, entry.hash);
     while (is_taken(&m->slots[i]))
-        i = (i + 1) & (m->cap - 1);
+        i = after(m, i);
     if (!m->slots[i].value)
         m->used++;
     m->slots[i] = entry;
     m->len++;
 }
 
-/* A table at most half full, without graves. */
+/* A table a little more than half full, without graves. */
 static void rebuild(struct map *m)
 {
     struct map old = *m;
     map_init(m);
-    m->cap = SMALLEST;
-    while (m->cap < (old.len + 1) * 2)
-        m->cap *= 2;
-    m->slots = must_alloc(m->cap * sizeof *m->slots);
-    for (size_t i = 0; i < old.cap; i++)
+    m->cap = (uint32_t)(old.len / 8 * 15 + SMALLEST);
+    m->slots = must_alloc((size_t)m->cap * sizeof *m->slots);
+    for (uint32_t i = 0; i < old.cap; i++)
         if (is_taken(&old.slots[i]))
             add(m, old.slots[i]);
     free(old.slots);
@@ -96,15 +112,15 @@ static void rebuild(struct map *m)
 
 void map_put(struct map *m, Str key, void *value)
 {
-    assert(value);
-    uint64_t hash = hash_of(key);
-    struct map_slot entry = {hash, key, value};
+    assert(value && key.len <= UINT32_MAX);
+    uint32_t hash = hash_of(key);
+    struct map_slot entry = {hash, (uint32_t)key.len, key.p, value};
     struct map_slot *slot = find(m, key, hash);
     if (slot) {
         *slot = entry;
         return;
     }
-    if ((m->used + 1) * 4 > m->cap * 3)
+    if (m->used >= m->cap / 5 * 4)
         rebuild(m);
     add(m, entry);
 }
@@ -115,9 +131,9 @@ void *map_del(struct map *m, Str key)
     if (!slot)
         return NULL;
     void *value = slot->value;
-    size_t at = (size_t)(slot - m->slots);
+    uint32_t at = (uint32_t)(slot - m->slots);
     m->len--;
-    if (m->slots[(at + 1) & (m->cap - 1)].value) {
+    if (m->slots[after(m, at)].value) {
         slot->value = &grave;
         return value;
     }

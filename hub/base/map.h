@@ -8,7 +8,8 @@
 struct map_slot;
 struct map {
     struct map_slot *slots;
-    size_t len, used, cap;
+    size_t len;
+    uint32_t used, cap;
 };
 
 void map_init(struct map *m);

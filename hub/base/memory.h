@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #define MUST_USE     __attribute__((warn_unused_result))
+#define PACKED       __attribute__((packed)) /* an enum: in as few bytes as hold it */
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define COUNT_OF(a)  (sizeof(a) / sizeof((a)[0]))
 

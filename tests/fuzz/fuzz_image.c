@@ -95,7 +95,7 @@ static void try_to_scan(const struct image_outlet *m)
         return;
     buf_init(&reply, REPLY);
     scan_restore(&s, m, &limits);
-    (void)scan_feed(&s, &rest, &reply, &why);
+    (void)scan_feed(&s, &limits, &rest, &reply, &why);
     buf_fini(&reply);
     scan_fini(&s);
 }

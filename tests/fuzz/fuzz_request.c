@@ -14,14 +14,14 @@ static bool passes_scan(struct scan *s, Str params)
 {
     static const struct scan_limits limits = {.max_body = 10, .max_connections = 10};
     struct buf records, reply;
-    scan_init(s, &limits);
+    scan_init(s);
     buf_init(&records, 2 * PARAMS_MAX);
     buf_init(&reply, 100);
     record_put(&records, RECORD_BEGIN, 1, str_make((char[8]){0, ROLE_RESPONDER}, 8));
     record_put_all(&records, RECORD_PARAMS, 1, params, 1000);
     record_put(&records, RECORD_PARAMS, 1, STR_NONE);
     Str bytes = buf_str(&records);
-    bool ok = scan_feed(s, &bytes, &reply, NULL) == SCAN_REQUEST;
+    bool ok = scan_feed(s, &limits, &bytes, &reply, NULL) == SCAN_REQUEST;
     buf_fini(&records);
     buf_fini(&reply);
     return ok;

@@ -10,13 +10,14 @@ enum { BODY = 4096, REPLY = 1024 };
 
 static void check_request(const struct scan *s)
 {
-    Str rest = buf_str(&s->params), name, value;
+    const struct intake *in = s->intake;
+    Str rest = scan_params(s), name, value;
     while (pair_next(&rest, &name, &value))
         assert(name.len && str_find(name, '=') == name.len && str_find(name, '\0') == name.len &&
                str_find(value, '\0') == value.len);
     assert(!rest.len);
-    assert(s->params.len <= PARAMS_MAX && s->body.len <= BODY);
-    assert(!s->has_size || s->body.len == s->size);
+    assert(in->params.len <= PARAMS_MAX && in->body.len <= BODY);
+    assert(!in->has_size || in->body.len == in->size);
 }
 
 /* False: the connection would be closed. */
@@ -28,7 +29,7 @@ static bool feed(struct scan *s, Str piece)
     while (is_fine && piece.len) {
         struct fault why = {0};
         size_t before = piece.len;
-        enum scan_event event = scan_feed(s, &piece, &reply, &why);
+        enum scan_event event = scan_feed(s, &limits, &piece, &reply, &why);
         assert(event != SCAN_MORE || !piece.len);
         assert(event == SCAN_MORE || piece.len < before);
         assert((event == SCAN_REFUSED) == (why.code != 0));
@@ -52,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     size_t step = data[0] ? data[0] : size; /* how it is cut */
     all = str_skip(all, 1);
-    scan_init(&s, &limits);
+    scan_init(&s);
     while (all.len) {
         Str piece = str_make(all.p, all.len < step ? all.len : step);
         all = str_skip(all, piece.len);

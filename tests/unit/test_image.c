@@ -324,12 +324,12 @@ static void half_a_request_is_read_on(void **state)
     for (size_t cut = 0; cut < records.len; cut++) {
         struct scan s;
         Str first = str_make(records.p, cut), rest = str_skip(buf_str(&records), cut);
-        scan_init(&s, &limits);
-        assert_int_equal(scan_feed(&s, &first, &reply, &why), SCAN_MORE);
+        scan_init(&s);
+        assert_int_equal(scan_feed(&s, &limits, &first, &reply, &why), SCAN_MORE);
         move_scan(&s, &limits);
-        assert_int_equal(scan_feed(&s, &rest, &reply, &why), SCAN_REQUEST);
-        assert_true(str_eq(buf_str(&s.body), STR("0123456789")));
-        assert_true(s.keep && s.params.len > 0 && !rest.len);
+        assert_int_equal(scan_feed(&s, &limits, &rest, &reply, &why), SCAN_REQUEST);
+        assert_true(str_eq(buf_str(scan_body(&s)), STR("0123456789")));
+        assert_true(s.keep && scan_params(&s).len > 0 && !rest.len);
         scan_fini(&s);
     }
     assert_int_equal(reply.len, 0);

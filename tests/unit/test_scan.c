@@ -20,7 +20,7 @@ struct talk {
 static void begin(struct talk *t)
 {
     *t = (struct talk){0};
-    scan_init(&t->scan, &limits);
+    scan_init(&t->scan);
     buf_init(&t->bytes, 1000000);
     buf_init(&t->reply, 1000);
 }
@@ -65,7 +65,7 @@ static enum scan_event say(struct talk *t, size_t piece)
     while (t->bytes.len && event == SCAN_MORE) {
         size_t n = t->bytes.len < piece ? t->bytes.len : piece;
         Str bytes = str_make(t->bytes.p, n);
-        event = scan_feed(&t->scan, &bytes, &t->reply, &t->why);
+        event = scan_feed(&t->scan, &limits, &bytes, &t->reply, &t->why);
         buf_drop(&t->bytes, n - bytes.len);
     }
     return event;
@@ -86,7 +86,7 @@ static void a_get_is_whole_with_its_params(void **state)
     assert_int_equal(say_all(&t), SCAN_REQUEST);
     assert_int_equal(t.scan.id, 1);
     assert_false(t.scan.keep);
-    assert_true(t.scan.params.len > 0);
+    assert_true(scan_params(&t.scan).len > 0);
     end(&t);
 }
 
@@ -98,11 +98,31 @@ static void a_post_is_whole_with_its_body(void **state)
         begin(&t);
         put_request(&t, "POST", "5", "hello");
         assert_int_equal(say(&t, piece), SCAN_REQUEST);
-        assert_true(str_eq(buf_str(&t.scan.body), STR("hello")));
+        assert_true(str_eq(buf_str(scan_body(&t.scan)), STR("hello")));
         assert_true(t.scan.keep);
         assert_int_equal(t.bytes.len, 0);
         end(&t);
     }
+}
+
+static void nothing_is_kept_under_a_stream(void **state)
+{
+    (void)state;
+    struct talk t;
+    begin(&t);
+    put_begin(&t, 1, ROLE_RESPONDER, 0);
+    put_params(&t, 1, "GET", "");
+    record_put(&t.bytes, RECORD_STDIN, 1, STR_NONE);
+    assert_int_equal(say_all(&t), SCAN_REQUEST);
+    assert_non_null(t.scan.intake);
+    scan_drop(&t.scan);
+    assert_null(t.scan.intake);
+    assert_int_equal(say(&t, 1), SCAN_MORE);
+    assert_null(t.scan.intake);
+    assert_true(t.scan.is_ended);
+    record_put(&t.bytes, RECORD_ABORT, 1, STR_NONE);
+    assert_int_equal(say(&t, 3), SCAN_ABORTED);
+    end(&t);
 }
 
 static void a_body_of_unknown_size_goes_to_its_end(void **state)
@@ -112,7 +132,7 @@ static void a_body_of_unknown_size_goes_to_its_end(void **state)
     begin(&t);
     put_request(&t, "POST", "-1", "hello");
     assert_int_equal(say_all(&t), SCAN_REQUEST);
-    assert_int_equal(t.scan.body.len, 5);
+    assert_int_equal(scan_body(&t.scan)->len, 5);
     end(&t);
 }
 
@@ -140,7 +160,7 @@ static void a_body_over_the_limit_is_refused_before_it_comes(void **state)
     assert_true(t.scan.is_refused);
     record_put(&t.bytes, RECORD_STDIN, 1, STR("what still comes is let go"));
     assert_int_equal(say_all(&t), SCAN_MORE);
-    assert_int_equal(t.scan.body.len, 0);
+    assert_int_equal(scan_body(&t.scan)->len, 0);
     end(&t);
 }
 
@@ -283,7 +303,7 @@ static void a_kept_connection_serves_again(void **state)
     for (int i = 0; i < 3; i++) {
         put_request(&t, "POST", "2", "ok");
         assert_int_equal(say_all(&t), SCAN_REQUEST);
-        assert_true(str_eq(buf_str(&t.scan.body), STR("ok")));
+        assert_true(str_eq(buf_str(scan_body(&t.scan)), STR("ok")));
         scan_next(&t.scan);
     }
     end(&t);
@@ -357,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_get_is_whole_with_its_params),
         cmocka_unit_test(a_post_is_whole_with_its_body),
+        cmocka_unit_test(nothing_is_kept_under_a_stream),
         cmocka_unit_test(a_body_of_unknown_size_goes_to_its_end),
         cmocka_unit_test(a_body_of_another_size_is_refused),
         cmocka_unit_test(a_body_over_the_limit_is_refused_before_it_comes),
