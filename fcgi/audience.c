@@ -29,13 +29,38 @@ static void put_key(struct buf *key, struct stream *s)
 {
     if (s->part_count)
         qsort(s->parts, s->part_count, sizeof s->parts[0], compare_parts);
-    buf_put(key, str_make((const char *)&s->sink->ops, sizeof s->sink->ops));
+    buf_put(key, str_make((const char *)&s->ops, sizeof s->ops));
     for (size_t i = 0; i < s->part_count; i++)
         list_put(key, s->parts[i].sub->name);
     if (!has_patterns(s))
         return;
     list_put(key, str_make((const char *)&s->pass, sizeof s->pass));
-    list_put(key, s->user);
+    list_put(key, stream_user(s));
+}
+
+/* As it came with its request. */
+static bool is_plain(const struct part *p)
+{
+    return !p->from && !p->caught && !p->is_added && !p->is_late;
+}
+
+/* Its parts are the same as those of all others here, where they are plain. */
+static void share_parts(struct stream *s)
+{
+    struct audience *a = s->audience;
+    for (size_t i = 0; i < s->part_count; i++)
+        if (!is_plain(&s->parts[i]))
+            return;
+    if (!a->parts)
+        a->parts = must_copy(s->parts, s->part_count * sizeof s->parts[0]);
+    free(s->parts);
+    s->parts = a->parts;
+}
+
+static void own_parts(struct stream *s)
+{
+    if (s->parts == s->audience->parts)
+        s->parts = must_copy(s->parts, s->part_count * sizeof s->parts[0]);
 }
 
 static struct audience *make(struct roster *r, const struct stream *s, Str key)
@@ -45,10 +70,10 @@ static struct audience *make(struct roster *r, const struct stream *s, Str key)
     char *text = (char *)a + sizeof *a + seats;
     memcpy(text, key.p, key.len);
     a->key = str_make(text, key.len);
-    a->ops = s->sink->ops;
+    a->ops = s->ops;
     a->has_patterns = has_patterns(s);
     if (a->has_patterns)
-        a->user = str_skip(a->key, key.len - s->user.len); /* its end */
+        a->user = str_skip(a->key, key.len - s->user_len); /* its end */
     a->pass = pass_ref(s->pass);
     list_init(&a->live);
     a->seat_count = s->part_count;
@@ -72,7 +97,8 @@ struct audience *audience_enter(struct stream *s)
     buf_fini(&key);
     a->refs++;
     s->audience = a;
-    s->mark = a->bytes;
+    share_parts(s);
+    replay_mark(s);
     return a;
 }
 
@@ -87,8 +113,11 @@ void audience_drop_due(struct audience *a)
 void audience_leave(struct stream *s)
 {
     struct audience *a = s->audience;
+    if (!a)
+        return;
+    own_parts(s);
     s->audience = NULL;
-    if (!a || --a->refs)
+    if (--a->refs)
         return;
     assert(list_is_empty(&a->live));
     audience_drop_due(a);
@@ -97,6 +126,7 @@ void audience_leave(struct stream *s)
     map_del(&s->roster->audiences, a->key);
     pass_unref(a->pass);
     free(a->due);
+    free(a->parts);
     free(a);
 }
 
@@ -238,7 +268,7 @@ static bool flush_shared(struct roster *r, struct audience *a)
             continue;
         r->counts.deliveries += count;
         r->writes++;
-        stream_wrote(s, s->sink->ops->events(s->sink, chunk, count, last));
+        stream_wrote(s, s->ops->events(s->to, chunk, count, last));
     }
     chunk_unref(chunk);
     return has_odd;

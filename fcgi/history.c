@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { LIMIT = 50, LIMIT_MOST = 1000, REQUESTED_MAX = 128, JSON_MAX = 64 * 1024 * 1024 };
+enum { LIMIT = 50, LIMIT_MOST = 1000, JSON_MAX = 64 * 1024 * 1024 };
 
 static bool read_cursors(struct history *p, const struct query *q, struct fault *why)
 {

@@ -7,7 +7,7 @@
 #include "wire/names.h"
 #include "wire/rights.h"
 
-enum { REQUESTED_MAX = 128, PARTS_MAX = 16384, BODY_MAX = 17 * 1024 * 1024, FDS_MAX = 2 };
+enum { PARTS_MAX = 16384, BODY_MAX = 17 * 1024 * 1024, FDS_MAX = 2 };
 static const char magic[4] = "BLFW";
 
 /* All fields or nothing. */
@@ -102,7 +102,8 @@ static bool is_channel(Str item)
 static bool is_client(Str item)
 {
     struct msg_client c;
-    return msg_client_unpack(item, &c) && client_is_valid(c.client, "client", NULL);
+    return msg_client_unpack(item, &c) && client_is_valid(c.client, "client", NULL) &&
+           (!c.user.len || user_is_valid(c.user, "user", NULL));
 }
 
 static bool is_id(Str item)

@@ -7,6 +7,7 @@
 #define BELFRY_INSIDE_H
 
 #include "address.h"
+#include "base/pool.h"
 #include "base/tally.h"
 #include "batch.h"
 #include "image.h"
@@ -22,12 +23,34 @@ struct replay;
 /* One channel or pattern of a stream. */
 struct part {
     struct subscription *sub;
-    Position from;     /* only events above it, whatever the stream's position is */
-    Position caught;   /* late, and given without ids up to there already */
-    bool is_added;     /* by POST */
-    bool is_late;      /* begins below the stream's position: caught up first, without ids */
-    struct room *room; /* who is there; NULL: it did not ask, or may not know */
-    uint64_t told;     /* the version that the stream was told last; 0: none */
+    Position from;   /* only events above it, whatever the stream's position is */
+    Position caught; /* late, and given without ids up to there already */
+    bool is_added;   /* by POST */
+    bool is_late;    /* begins below the stream's position: caught up first, without ids */
+};
+
+/* Who is on a channel, for a stream that asked and may know. */
+struct follow {
+    struct room *room;
+    uint64_t told; /* the version that the stream was told last; 0: none */
+};
+
+/* What few streams have. */
+struct extras {
+    char *token;  /* what its user is known by (accounts.h); NULL: none */
+    Msec issued;  /* wall clock: since when its user is known */
+    Msec expires; /* wall clock: when its rights end; 0: never */
+    char *label;  /* what an anonymous client calls itself; NULL: nothing */
+    char *public; /* JSON, shown of its user; NULL: nothing */
+    struct follow *follows;
+    size_t follow_count;
+};
+
+/* A stream that the hub has not opened yet, or a refused one. */
+struct arrival {
+    struct link_request *ask; /* OPEN */
+    uint64_t value;           /* with `start`: what was asked for */
+    Str client;               /* in the same memory */
 };
 
 enum stream_state {
@@ -38,37 +61,53 @@ enum stream_state {
     STREAM_GONE,    /* only to be freed */
 };
 
+/* There are many: what is not needed while nothing happens lies elsewhere. */
 struct stream {
     struct roster *roster;
-    struct sink *sink;         /* NULL: it ended */
-    struct list node;          /* all; or the orphans: gone, but the hub is still at work on OPEN */
-    struct list place;         /* LIVE: its audience's; BEHIND and to be served: roster's ready */
-    struct list leaving;       /* roster's gone, to be freed at the end of the turn */
-    struct list held;          /* roster's, while a held start lasts */
-    struct list mates;         /* of its page */
+    const struct sink_ops *ops; /* of its sink; NULL: it ended */
+    void *to;                   /* the sink's */
+    struct list node;  /* all; or the orphans: gone, but the hub is still at work on OPEN */
+    struct list place; /* LIVE: its audience's; BEHIND and to be served: roster's ready; PARTING or
+                          GONE: roster's gone, to be freed at the end of the turn */
+    struct list mates; /* of its page */
     struct audience *audience; /* NULL until it is opened */
     struct page *page;         /* the same */
+    struct arrival *arrival;   /* NULL once it is opened */
     struct replay *replay;     /* what it is owed of the past; NULL: nothing */
-    struct link_request *ask;  /* OPEN */
-    struct part *parts;
+    struct part *parts;        /* its own, or the audience's */
+    struct extras *extras;     /* NULL: none */
+    struct pass *pass;
     Cursor at;     /* not while LIVE */
     Cursor opened; /* where it began */
-    Msec made, connected, written, full_since;
-    Msec hold_until; /* of a held start that was greeted */
-    uint64_t value;  /* with `start`: what was asked for */
-    uint64_t mark;   /* its audience's bytes when it was live, or became full, last */
-    struct pass *pass;
-    char *token;  /* what it is known by (accounts.h); NULL: none */
-    Msec issued;  /* wall clock: since when its user is known */
-    Msec expires; /* wall clock: when its rights end; 0: never */
-    Str client, user, requested, address, label, public; /* in the same memory */
+    Msec made, connected;
+    Msec written; /* last, but for presence; while it is full: since when */
     uint32_t part_count;
     uint32_t left; /* a poll: events that its answer still takes */
     uint32_t left_bytes;
     uint8_t state, ping, start, farewell;
-    bool is_poll, is_named, is_listed, is_held, is_full, is_greeted, is_resumed, is_odd, is_warned,
-        is_commented, aborts, with_presence; /* is_warned: of the end of its rights */
+    bool is_poll : 1, is_named : 1, is_listed : 1, is_held : 1, is_full : 1, is_greeted : 1,
+        is_resumed : 1, is_odd : 1;
+    bool is_warned : 1; /* of the end of its rights */
+    bool is_commented : 1, aborts : 1, with_presence : 1;
+    uint8_t user_len, requested_len;
+    uint16_t address_len;
+    char text[]; /* user, address, what was requested */
 };
+
+static inline Str stream_user(const struct stream *s)
+{
+    return str_make(s->text, s->user_len);
+}
+
+static inline Str stream_address(const struct stream *s)
+{
+    return str_make(s->text + s->user_len, s->address_len);
+}
+
+static inline Str stream_requested(const struct stream *s) /* the cursor as the browser wrote it */
+{
+    return str_make(s->text + s->user_len + s->address_len, s->requested_len);
+}
 
 /* Streams on the same channels in the same form, which may read the same: what becomes due is
  * gathered once for all of them. */
@@ -88,6 +127,7 @@ struct audience {
     uint64_t bytes; /* of all that ever became due */
     Str key;        /* in the same memory */
     bool has_patterns;
+    struct part *parts; /* of all streams on it whose parts are as plain as these */
     size_t seat_count;
     struct seat seats[];
 };
@@ -96,6 +136,7 @@ enum { PAST_MOST = 16 };
 
 struct roster {
     const struct options *options;
+    struct pool pool; /* of the streams */
     struct link *link;
     struct subscriptions subs;
     struct pages pages;
@@ -167,10 +208,15 @@ void stream_tick(struct stream *s);
 
 /* stream.c */
 /* One that is in the roster, and no more than that. */
-struct stream *stream_make(struct roster *r, const struct stream_request *q, struct sink *sink,
+struct stream *stream_make(struct roster *r, const struct stream_request *q, struct sink sink,
                            Msec now);
 /* Asks the hub to open it. */
 void stream_ask(struct stream *s, const struct stream_request *q);
+struct extras *stream_extras(struct stream *s); /* made where there are none */
+Msec stream_expires(const struct stream *s);
+void stream_know(struct stream *s, Str token, Msec issued, Msec expires);
+/* Called by the name that the hub knows, or was asked for. */
+Str stream_client(const struct stream *s);
 void stream_end(struct stream *s); /* GONE, without a word */
 void stream_reap(struct stream *s);
 struct part *stream_find_part(const struct stream *s, Str name);
@@ -187,13 +233,16 @@ void stream_review(struct stream *s);
 /* stream_presence.c */
 /* Follows who is on its channels, where it asked for that and may know. */
 void stream_watch(struct stream *s);
+void stream_unwatch(struct stream *s);
+/* The version of a channel's presence that it was told last. */
+uint64_t stream_told(const struct stream *s, Str channel);
+void stream_set_told(struct stream *s, Str channel, uint64_t told);
 bool stream_owes_presence(const struct stream *s);
 bool stream_tell_presence(struct stream *s); /* whether more may be written */
 /* The hub hears what a client's streams and polls here carry now. */
 void roster_tell_here(struct roster *r, const struct page *p);
 void roster_watch_again(struct roster *r);
 void page_put_here(const struct page *p, struct buf *list);
-void roster_unwatch(struct roster *r, struct room *w);
 
 /* replay.c */
 void replay_begin(struct stream *s, bool is_measured);
@@ -207,8 +256,17 @@ void replay_keep(struct stream *s, struct item *i);
 bool replay_is_waiting(const struct stream *s); /* for the hub */
 void replay_drop(struct stream *s); /* what was asked of the hub is of no use any more */
 void replay_free(struct stream *s);
+/* A held start: nothing is given to it until then. */
+void replay_hold(struct stream *s, Msec until);
+bool replay_is_held(const struct stream *s);
+/* Those whose time is out are served. */
+void replay_release(struct roster *r);
+Msec replay_first_release(const struct roster *r); /* 0: there is none */
+/* From now on its lag is counted; how many bytes it is by now. */
+void replay_mark(struct stream *s);
+uint64_t replay_lag(const struct stream *s);
 /* What of it goes into the stream's image (`gap`: the memory of one that is owed), and back. */
-void replay_put_image(const struct stream *s, struct image_stream *m, struct buf *gap);
-void replay_restore(struct stream *s, const struct image_stream *m);
+void replay_put_image(const struct stream *s, Msec now, struct image_stream *m, struct buf *gap);
+void replay_restore(struct stream *s, Msec now, const struct image_stream *m);
 
 #endif

@@ -12,7 +12,7 @@
 
 enum { PING_LEAST = 5, PING = 15, PING_MOST = 50 };
 enum { WAIT = 25, WAIT_MOST = 50, LIMIT_MOST = 1000 };
-enum { CARRIED_MAX = 64, REQUESTED_MAX = 128 };
+enum { CARRIED_MAX = 64 };
 
 static Str cursor_text(const struct query *q, Str header)
 {
@@ -217,7 +217,7 @@ void opening_stream(struct visit *v)
         answer_head(v, stream_head);
     } else {
         put_head(&head, v, stream_head);
-        struct sink *sink = sse_new(v->outlet, buf_str(&head), o.stream.envelope);
+        struct sink sink = sse_new(v->outlet, buf_str(&head), o.stream.envelope);
         stream_open(v->worker->roster, &o.stream, sink, loop_now(v->worker->loop));
         buf_fini(&head);
         visit_leave(v);
@@ -250,7 +250,7 @@ static void begin_poll(struct visit *v, struct opening *o)
                "a limit of the hub: rate_connects, max_streams_user, max_streams_channel or max_clients");
     o->stream.poll = true;
     struct outlet *outlet = wait_new(w, v->outlet);
-    struct sink *sink =
+    struct sink sink =
         poll_new(outlet, buf_str(&head), buf_str(&excuse), buf_str(&refusal), o->stream.limit);
     struct stream *s = stream_open(w->roster, &o->stream, sink, now);
     wait_until(outlet, s, now + o->wait * 1000);

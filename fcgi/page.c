@@ -1,21 +1,29 @@
 #include "page.h"
 
+#include "wire/names.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 void pages_init(struct pages *ps)
 {
+    pool_init(&ps->pool);
     map_init(&ps->by_name);
     list_init(&ps->present);
     list_init(&ps->gone);
 }
 
+static size_t size_of(const struct page *p)
+{
+    return sizeof *p + p->name_len + p->user_len;
+}
+
 static void forget(struct pages *ps, struct page *p)
 {
-    map_del(&ps->by_name, p->name);
+    map_del(&ps->by_name, page_name(p));
     list_remove(&p->node);
-    buf_fini(&p->parts);
-    free(p);
+    free(p->memory);
+    pool_free(&ps->pool, p, size_of(p));
 }
 
 void pages_fini(struct pages *ps)
@@ -26,6 +34,7 @@ void pages_fini(struct pages *ps)
     LIST_EACH(node, safe, &ps->gone)
     forget(ps, CONTAINER_OF(node, struct page, node));
     map_fini(&ps->by_name);
+    pool_fini(&ps->pool);
 }
 
 struct page *page_find(const struct pages *ps, Str name)
@@ -35,17 +44,16 @@ struct page *page_find(const struct pages *ps, Str name)
 
 static struct page *make(struct pages *ps, Str name, Str user)
 {
-    struct page *p = must_alloc(sizeof *p + name.len + user.len);
-    char *text = (char *)(p + 1);
-    memcpy(text, name.p, name.len);
+    assert(name.len <= CLIENT_MAX && user.len <= USER_MAX);
+    struct page *p = pool_alloc(&ps->pool, sizeof *p + name.len + user.len);
+    memcpy(p->text, name.p, name.len);
     if (user.len)
-        memcpy(text + name.len, user.p, user.len);
-    p->name = str_make(text, name.len);
-    p->user = str_make(text + name.len, user.len);
+        memcpy(p->text + name.len, user.p, user.len);
+    p->name_len = (uint8_t)name.len;
+    p->user_len = (uint8_t)user.len;
     list_init(&p->streams);
-    buf_init(&p->parts, SIZE_MAX / 2);
     list_append(&ps->present, &p->node);
-    map_put(&ps->by_name, p->name, p);
+    map_put(&ps->by_name, page_name(p), p);
     return p;
 }
 
@@ -53,18 +61,30 @@ struct page *page_enter(struct pages *ps, Str name, Str user, bool is_named, boo
 {
     struct page *p = page_find(ps, name);
     bool is_empty = p && !p->live && !p->polls;
-    if (is_empty && !str_eq(p->user, user)) { /* the hub gave the name to another user since */
+    if (is_empty && !str_eq(page_user(p), user)) { /* the hub gave the name to another user since */
         forget(ps, p);
         p = NULL;
     }
     if (!p)
         p = make(ps, name, user);
+    free(p->memory);
+    p->memory = NULL;
     list_remove(&p->node);
     list_append(&ps->present, &p->node);
     p->is_named |= is_named;
     p->live += !poll;
     p->polls += poll;
     return p;
+}
+
+static struct memory *memory_of(Str parts, Msec gone)
+{
+    struct memory *m = must_alloc(sizeof *m + parts.len);
+    m->gone = gone;
+    m->len = parts.len;
+    if (parts.len)
+        memcpy(m->parts, parts.p, parts.len);
+    return m;
 }
 
 void page_leave(struct pages *ps, struct page *p, bool poll, Str parts, Msec now)
@@ -78,9 +98,7 @@ void page_leave(struct pages *ps, struct page *p, bool poll, Str parts, Msec now
         forget(ps, p);
         return;
     }
-    p->gone = now;
-    buf_clear(&p->parts);
-    buf_put(&p->parts, parts);
+    p->memory = memory_of(parts, now);
     list_remove(&p->node);
     list_append(&ps->gone, &p->node);
 }
@@ -91,7 +109,7 @@ void pages_expire(struct pages *ps, Msec now, Msec keep)
     LIST_EACH(node, safe, &ps->gone)
     {
         struct page *p = CONTAINER_OF(node, struct page, node);
-        if (now - p->gone < keep)
+        if (now - p->memory->gone < keep)
             return;
         forget(ps, p);
     }
@@ -100,7 +118,8 @@ void pages_expire(struct pages *ps, Msec now, Msec keep)
 static void rewind_parts(struct page *p, Position fork)
 {
     struct buf parts, packed;
-    Str list = buf_str(&p->parts);
+    struct memory *m = p->memory;
+    Str list = str_make(m->parts, m->len);
     buf_init(&parts, SIZE_MAX / 2);
     buf_init(&packed, SIZE_MAX / 2);
     for (Str item; list_next(&list, &item);) {
@@ -113,8 +132,9 @@ static void rewind_parts(struct page *p, Position fork)
         list_put(&parts, buf_str(&packed));
     }
     buf_fini(&packed);
-    buf_fini(&p->parts);
-    p->parts = parts;
+    p->memory = memory_of(buf_str(&parts), m->gone);
+    buf_fini(&parts);
+    free(m);
 }
 
 void pages_rewind(struct pages *ps, Position fork)

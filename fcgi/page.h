@@ -6,20 +6,38 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/pool.h"
 #include "wire/message.h"
 
 struct page {
     struct list node; /* all, in the order they came; those without a stream, the longest first */
     struct list streams; /* stream.mates */
     unsigned live, polls;
+    struct memory *memory; /* NULL: it has some */
+    uint8_t name_len, user_len;
     bool is_named;
-    Msec gone; /* since when without */
-    struct buf
-        parts;      /* list of packed `part`: channels added by POST; kept when the last one goes */
-    Str name, user; /* in the same memory */
+    char text[];
 };
 
+/* What is remembered of one without any. */
+struct memory {
+    Msec gone; /* since when */
+    size_t len;
+    char parts[]; /* list of packed `part`: channels added by POST */
+};
+
+static inline Str page_name(const struct page *p)
+{
+    return str_make(p->text, p->name_len);
+}
+
+static inline Str page_user(const struct page *p)
+{
+    return str_make(p->text + p->name_len, p->user_len);
+}
+
 struct pages {
+    struct pool pool;
     struct map by_name;
     struct list present, gone;
 };
@@ -27,7 +45,7 @@ struct pages {
 void pages_init(struct pages *ps);
 void pages_fini(struct pages *ps);
 struct page *page_find(const struct pages *ps, Str name); /* NULL: none */
-/* One stream or poll more of a client; made where there is none. */
+/* One stream or poll more of a client; made where there is none. Both names are valid ones. */
 struct page *page_enter(struct pages *ps, Str name, Str user, bool is_named, bool poll);
 /* One less. Without the last one a page that is not named is gone, too; of one that is `parts` are
  * kept. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct poll {
-    struct sink sink;      /* first */
+    struct stream *stream;
     struct outlet *outlet; /* NULL: answered, or the browser went */
     struct buf head;
     struct buf excuse, refusal; /* one instead of all of it, until it has begun */
@@ -22,14 +22,15 @@ struct poll {
 /* The stream keeps to POLL_BYTES; this is only the end of all patience. */
 enum { ANSWER_MAX = 64 * 1024 * 1024 };
 
-static struct poll *poll_of(struct sink *s)
+static void attach(void *to, struct stream *s)
 {
-    return (struct poll *)(void *)s;
+    struct poll *p = to;
+    p->stream = s;
 }
 
-static bool on_connected(struct sink *s, const struct connected *c)
+static bool on_connected(void *to, const struct connected *c)
 {
-    struct poll *p = poll_of(s);
+    struct poll *p = to;
     p->at = c->cursor;
     buf_fini(&p->excuse);
     buf_fini(&p->refusal);
@@ -38,50 +39,50 @@ static bool on_connected(struct sink *s, const struct connected *c)
     return true;
 }
 
-static bool on_gap(struct sink *s, const struct gap *g)
+static bool on_gap(void *to, const struct gap *g)
 {
-    struct poll *p = poll_of(s);
+    struct poll *p = to;
     buf_clear(&p->gap); /* the newer one says what the older one did */
     render_gap(&p->gap, g);
     return true;
 }
 
-static size_t on_rewind(struct sink *s)
+static size_t on_rewind(void *to)
 {
-    struct poll *p = poll_of(s);
+    struct poll *p = to;
     size_t count = p->count;
     buf_clear(&p->events);
     p->count = 0;
     return count;
 }
 
-static bool on_events(struct sink *s, struct chunk *rendered, size_t count, Position last)
+static bool on_events(void *to, struct chunk *rendered, size_t count, Position last)
 {
     (void)last;
-    struct poll *p = poll_of(s);
+    struct poll *p = to;
     p->count += count;
     assert(p->count <= p->limit);
     buf_put(&p->events, chunk_bytes(rendered));
     return true;
 }
 
-static bool on_beat(struct sink *s, Cursor through)
+static bool on_beat(void *to, Cursor through)
 {
-    (void)s;
+    (void)to;
     (void)through;
     return true; /* a poll says nothing before its answer */
 }
 
-static bool on_token(struct sink *s, Msec expires)
+static bool on_token(void *to, Msec expires)
 {
-    (void)s;
+    (void)to;
     (void)expires;
     return true;
 }
 
-static bool on_presence(struct sink *s, struct chunk *rendered)
+static bool on_presence(void *to, struct chunk *rendered)
 {
-    (void)s;
+    (void)to;
     (void)rendered;
     return true;
 }
@@ -117,9 +118,9 @@ static void answer(struct poll *p, bool is_limited)
     p->outlet = NULL;
 }
 
-static bool on_idle(struct sink *s, Cursor at, bool more)
+static bool on_idle(void *to, Cursor at, bool more)
 {
-    struct poll *p = poll_of(s);
+    struct poll *p = to;
     p->at = at;
     p->more = more;
     if (!p->events.len && !p->gap.len)
@@ -139,20 +140,21 @@ static void poll_free(struct poll *p)
     free(p);
 }
 
-static void on_bye(struct sink *s, enum bye reason)
+static void on_bye(void *to, enum bye reason)
 {
-    answer(poll_of(s), reason == BYE_LIMIT);
-    poll_free(poll_of(s));
+    answer(to, reason == BYE_LIMIT);
+    poll_free(to);
 }
 
-static void on_close(struct sink *s, bool abort)
+static void on_close(void *to, bool abort)
 {
-    struct outlet *o = poll_of(s)->outlet;
+    struct poll *p = to;
+    struct outlet *o = p->outlet;
     if (o && abort)
         o->ops->abort(o);
     else if (o)
         o->ops->finish(o);
-    poll_free(poll_of(s));
+    poll_free(p);
 }
 
 static void render(struct buf *out, const struct event *e, bool without_id)
@@ -163,8 +165,8 @@ static void render(struct buf *out, const struct event *e, bool without_id)
 }
 
 static const struct sink_ops poll_ops = {
-    FORM_JSON, on_connected, on_gap,   on_events, on_beat,  on_idle,
-    on_rewind, on_bye,       on_close, render,    on_token, on_presence,
+    FORM_JSON, attach, on_connected, on_gap, on_events, on_beat,     on_idle,
+    on_rewind, on_bye, on_close,     render, on_token,  on_presence,
 };
 
 static void on_writable(void *owner)
@@ -176,9 +178,7 @@ static void on_gone(void *owner)
 {
     struct poll *p = owner;
     p->outlet = NULL;
-    p->sink.is_gone = true;
-    if (p->sink.stream)
-        stream_close(p->sink.stream);
+    stream_close(p->stream);
 }
 
 static void draw(const void *owner, Msec now, struct portrait *portrait)
@@ -196,15 +196,14 @@ static void draw(const void *owner, Msec now, struct portrait *portrait)
                                          .excuse = buf_str(&p->excuse),
                                          .refusal = buf_str(&p->refusal),
                                      });
-    stream_put_image(p->sink.stream, now, &portrait->stream);
+    stream_put_image(p->stream, now, &portrait->stream);
 }
 
 static const struct outlet_owner_ops owner_ops = {on_writable, on_gone, draw};
 
-struct sink *poll_new(struct outlet *o, Str head, Str excuse, Str refusal, uint32_t limit)
+struct sink poll_new(struct outlet *o, Str head, Str excuse, Str refusal, uint32_t limit)
 {
     struct poll *p = must_alloc(sizeof *p);
-    p->sink.ops = &poll_ops;
     p->outlet = o;
     p->limit = limit;
     o->owner_ops = &owner_ops;
@@ -218,13 +217,13 @@ struct sink *poll_new(struct outlet *o, Str head, Str excuse, Str refusal, uint3
     buf_put(&p->head, head);
     buf_put(&p->excuse, excuse);
     buf_put(&p->refusal, refusal);
-    return &p->sink;
+    return (struct sink){&poll_ops, p, false};
 }
 
-struct sink *poll_restore(struct outlet *o, const struct image_poll *m)
+struct sink poll_restore(struct outlet *o, const struct image_poll *m)
 {
-    struct sink *s = poll_new(o, m->head, m->excuse, m->refusal, m->limit);
-    struct poll *p = poll_of(s);
+    struct sink s = poll_new(o, m->head, m->excuse, m->refusal, m->limit);
+    struct poll *p = s.to;
     buf_put(&p->events, m->events);
     buf_put(&p->gap, m->gap);
     buf_put(&p->client, m->client);

@@ -10,7 +10,7 @@
 
 /* `head` precedes the document; `excuse` is the whole answer where the poll ends before it has
  * begun, `refusal` where that is because of a limit; `limit` is that of the stream's request. */
-struct sink *poll_new(struct outlet *o, Str head, Str excuse, Str refusal, uint32_t limit);
-struct sink *poll_restore(struct outlet *o, const struct image_poll *m);
+struct sink poll_new(struct outlet *o, Str head, Str excuse, Str refusal, uint32_t limit);
+struct sink poll_restore(struct outlet *o, const struct image_poll *m);
 
 #endif

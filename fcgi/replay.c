@@ -26,8 +26,11 @@ struct replay {
     struct buf gap_text;
     struct buf told; /* list of names that a gap up to told_upto was said for */
     Position told_upto;
-    struct item *kept[KEPT_MOST];
+    struct item **kept; /* NULL: none */
     size_t kept_len;
+    struct list held; /* roster's, while a held start lasts */
+    Msec hold_until;
+    uint64_t mark; /* its audience's bytes when it was live, or became full, last */
 };
 
 /* What is to come next: everything in (from, upto]. */
@@ -47,7 +50,9 @@ static struct replay *replay_of(struct stream *s)
     p->waiter.take = take_rows;
     buf_init(&p->gap_text, LIST_MAX);
     buf_init(&p->told, LIST_MAX);
-    return s->replay = p;
+    s->replay = p;
+    replay_mark(s);
+    return p;
 }
 
 void replay_begin(struct stream *s, bool is_measured)
@@ -69,17 +74,72 @@ void replay_free(struct stream *s)
     slice_unwant(&p->waiter);
     for (size_t i = 0; i < p->kept_len; i++)
         item_unref(p->kept[i]);
+    free(p->kept);
+    list_remove(&p->held);
     buf_fini(&p->gap_text);
     buf_fini(&p->told);
     free(p);
     s->replay = NULL;
 }
 
+void replay_mark(struct stream *s)
+{
+    if (s->replay && s->audience)
+        s->replay->mark = s->audience->bytes;
+}
+
+uint64_t replay_lag(const struct stream *s)
+{
+    return s->replay && s->audience ? s->audience->bytes - s->replay->mark : 0;
+}
+
+void replay_hold(struct stream *s, Msec until)
+{
+    struct replay *p = replay_of(s);
+    p->hold_until = until;
+    if (!list_is_linked(&p->held))
+        list_append(&s->roster->held, &p->held);
+}
+
+bool replay_is_held(const struct stream *s)
+{
+    return s->replay && list_is_linked(&s->replay->held);
+}
+
+void replay_release(struct roster *r)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->held)
+    {
+        struct replay *p = CONTAINER_OF(node, struct replay, held);
+        if (r->now < p->hold_until)
+            continue;
+        list_remove(&p->held);
+        stream_wake(p->stream);
+    }
+}
+
+Msec replay_first_release(const struct roster *r)
+{
+    Msec first = 0;
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &r->held)
+    {
+        const struct replay *p = CONTAINER_OF(node, struct replay, held);
+        if (!first || p->hold_until < first)
+            first = p->hold_until;
+    }
+    return first;
+}
+
 void replay_keep(struct stream *s, struct item *i)
 {
     struct replay *p = replay_of(s);
-    if (p->kept_len < KEPT_MOST && stream_is_for(s, i->event))
-        p->kept[p->kept_len++] = item_ref(i);
+    if (p->kept_len == KEPT_MOST || !stream_is_for(s, i->event))
+        return;
+    if (!p->kept)
+        p->kept = must_alloc(KEPT_MOST * sizeof(struct item *));
+    p->kept[p->kept_len++] = item_ref(i);
 }
 
 static void write_kept(struct stream *s)
@@ -91,11 +151,13 @@ static void write_kept(struct stream *s)
     stream_write_batch(s, false);
 }
 
-void replay_put_image(const struct stream *s, struct image_stream *m, struct buf *gap)
+void replay_put_image(const struct stream *s, Msec now, struct image_stream *m, struct buf *gap)
 {
     const struct replay *p = s->replay;
     if (!p)
         return;
+    if (replay_is_held(s))
+        m->hold = p->hold_until > now ? p->hold_until - now : 1;
     m->measured = p->is_measured;
     m->late = p->is_late;
     m->late_at = p->late_at;
@@ -106,7 +168,7 @@ void replay_put_image(const struct stream *s, struct image_stream *m, struct buf
                                                 (uint8_t)p->gap.reason, p->gap.channels});
 }
 
-void replay_restore(struct stream *s, const struct image_stream *m)
+void replay_restore(struct stream *s, Msec now, const struct image_stream *m)
 {
     struct replay *p = replay_of(s);
     struct image_gap g;
@@ -115,6 +177,8 @@ void replay_restore(struct stream *s, const struct image_stream *m)
     p->late_at = m->late_at;
     buf_put(&p->told, m->told);
     p->told_upto = m->told_upto;
+    if (m->hold)
+        replay_hold(s, now + m->hold);
     if (m->gap.len && image_gap_unpack(m->gap, &g))
         replay_owe_gap(s, &(struct gap){g.requested, g.oldest, g.reason, g.channels});
 }
@@ -184,7 +248,7 @@ static bool say_gap(struct stream *s)
         p->told_upto = p->gap.oldest.at;
     }
     s->roster->counts.gaps++;
-    return stream_wrote(s, s->sink->ops->gap(s->sink, &p->gap));
+    return stream_wrote(s, s->ops->gap(s->to, &p->gap));
 }
 
 static struct span next_span(const struct stream *s)
@@ -233,8 +297,8 @@ static void skip_to(struct stream *s, const struct span *span, Cursor dropped)
     buf_init(&names, LIST_MAX);
     stream_put_names(s, &names, span->late);
     struct gap g = {cursor_print(span->from, text), dropped, GAP_LIMIT, buf_str(&names)};
-    if (!span->late && s->requested.len && s->at.at == s->opened.at)
-        g.requested = s->requested;
+    if (!span->late && s->requested_len && s->at.at == s->opened.at)
+        g.requested = stream_requested(s);
     replay_owe_gap(s, &g);
     buf_fini(&names);
     s->replay->is_measured = true;
@@ -388,7 +452,7 @@ void replay_serve(struct stream *s)
 {
     if (!s->is_greeted && !stream_greet(s))
         return;
-    if (list_is_linked(&s->held)) {
+    if (replay_is_held(s)) {
         say_gap(s);
         return;
     }

@@ -20,6 +20,7 @@ struct roster *roster_new(const struct options *options, struct link *link)
     struct roster *r = must_alloc(sizeof *r);
     r->options = options;
     r->link = link;
+    pool_init(&r->pool);
     subscriptions_init(&r->subs);
     pages_init(&r->pages);
     map_init(&r->audiences);
@@ -41,9 +42,10 @@ struct roster *roster_new(const struct options *options, struct link *link)
 
 static void free_stream(struct stream *s)
 {
-    if (s->ask)
-        link_cancel(s->roster->link, s->ask);
-    s->ask = NULL;
+    if (s->arrival && s->arrival->ask) {
+        link_cancel(s->roster->link, s->arrival->ask);
+        s->arrival->ask = NULL;
+    }
     s->state = STREAM_GONE;
     stream_reap(s);
 }
@@ -68,6 +70,7 @@ void roster_free(struct roster *r)
     rooms_fini(&r->rooms);
     pages_fini(&r->pages);
     subscriptions_fini(&r->subs);
+    pool_fini(&r->pool);
     free(r);
 }
 
@@ -78,7 +81,7 @@ size_t roster_streams(const struct roster *r)
 
 Str stream_origin(const struct stream *s, char key[ADDRESS_KEY])
 {
-    return address_key(str_of(s->roster->options->trusted_proxies), s->address, key);
+    return address_key(str_of(s->roster->options->trusted_proxies), stream_address(s), key);
 }
 
 bool roster_has_room(struct roster *r, Str address, struct fault *why)
@@ -243,7 +246,7 @@ void roster_on_gap(struct roster *r, const struct msg_gap *m)
 /* None of it has left: so it is gathered again, from the log as it is now. */
 static void rewind_poll(struct stream *s)
 {
-    s->left += (uint32_t)s->sink->ops->rewind(s->sink);
+    s->left += (uint32_t)s->ops->rewind(s->to);
     s->left_bytes = POLL_BYTES;
     s->at = s->opened;
 }
@@ -314,7 +317,7 @@ static void free_orphans(struct roster *r)
     LIST_EACH(node, safe, &r->orphans)
     {
         struct stream *s = CONTAINER_OF(node, struct stream, node);
-        if (s->ask && !link_is_asked(s->ask))
+        if (s->arrival->ask && !link_is_asked(s->arrival->ask))
             stream_reap(s);
     }
 }
@@ -367,19 +370,6 @@ static Msec pause_after(struct roster *r, Msec now)
     return pause < most ? pause : most;
 }
 
-static void release_held(struct roster *r)
-{
-    struct list *node, *safe;
-    LIST_EACH(node, safe, &r->held)
-    {
-        struct stream *s = CONTAINER_OF(node, struct stream, held);
-        if (r->now < s->hold_until)
-            continue;
-        list_remove(&s->held);
-        stream_wake(s);
-    }
-}
-
 /* Only those that are there now: who is ready again comes with the next turn. */
 static void serve_ready(struct roster *r)
 {
@@ -401,14 +391,14 @@ static void serve_ready(struct roster *r)
 static void reap(struct roster *r)
 {
     while (!list_is_empty(&r->gone))
-        stream_reap(CONTAINER_OF(r->gone.next, struct stream, leaving));
+        stream_reap(CONTAINER_OF(r->gone.next, struct stream, place));
 }
 
 void roster_flush(struct roster *r, Msec now)
 {
     r->now = now;
     r->writes = 0;
-    release_held(r);
+    replay_release(r);
     flush_dirty(r);
     serve_ready(r);
     batch_forget(&r->batch);
@@ -416,25 +406,11 @@ void roster_flush(struct roster *r, Msec now)
     r->flush_at = now + pause_after(r, now);
 }
 
-/* The first end of a held start; 0: there is none. */
-static Msec first_release(const struct roster *r)
-{
-    Msec first = 0;
-    struct list *node, *safe;
-    LIST_EACH(node, safe, &r->held)
-    {
-        const struct stream *s = CONTAINER_OF(node, struct stream, held);
-        if (!first || s->hold_until < first)
-            first = s->hold_until;
-    }
-    return first;
-}
-
 Msec roster_next_flush(const struct roster *r, Msec now)
 {
     bool is_due =
         !list_is_empty(&r->dirty) || !list_is_empty(&r->ready) || !list_is_empty(&r->gone);
-    Msec release = first_release(r);
+    Msec release = replay_first_release(r);
     if (!is_due && (!release || release > now))
         return release;
     return r->flush_at > now ? r->flush_at : now;

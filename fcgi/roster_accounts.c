@@ -35,7 +35,7 @@ static void review_changed(struct roster *r, Str rows)
     LIST_EACH(node, safe, &r->streams)
     {
         struct stream *s = CONTAINER_OF(node, struct stream, node);
-        if (!user.len || str_eq(s->user, user))
+        if (!user.len || str_eq(stream_user(s), user))
             stream_review(s);
     }
 }
@@ -69,8 +69,8 @@ void roster_on_kick(struct roster *r, const struct msg_kick *m)
     LIST_EACH(node, safe, &r->streams)
     {
         struct stream *s = CONTAINER_OF(node, struct stream, node);
-        if (m->client.len ? s->page && str_eq(s->page->name, m->client)
-                          : s->user.len && str_eq(s->user, m->user))
+        if (m->client.len ? s->page && str_eq(page_name(s->page), m->client)
+                          : s->user_len && str_eq(stream_user(s), m->user))
             stream_bye(s, BYE_KICKED);
     }
 }

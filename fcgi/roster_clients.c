@@ -30,19 +30,19 @@ static void put_client(const struct page *p, struct buf *list, Msec now)
         stream_put_parts(first_of(p), &parts);
     page_put_here(p, &channels);
     struct msg_client m = {
-        .client = p->name,
+        .client = page_name(p),
         .named = p->is_named,
-        .user = p->user,
+        .user = page_user(p),
         .streams = p->live,
         .polls = p->polls,
-        .gone = is_here ? 0 : (uint32_t)(now - p->gone),
-        .parts = is_here ? buf_str(&parts) : buf_str(&p->parts),
+        .gone = is_here ? 0 : (uint32_t)(now - p->memory->gone),
+        .parts = is_here ? buf_str(&parts) : str_make(p->memory->parts, p->memory->len),
         .channels = buf_str(&channels),
     };
     if (is_here) {
         const struct stream *s = first_of(p);
-        m.label = s->label;
-        m.public = s->public;
+        m.label = str_of(s->extras ? s->extras->label : NULL);
+        m.public = str_of(s->extras ? s->extras->public : NULL);
         m.since = now - s->made;
     }
     msg_client_pack(&item, &m);
@@ -74,9 +74,9 @@ static size_t count_carried(const struct stream *s)
     Str names = s->pass->rights.for_all;
     for (Str name; str_cut(&names, ',', &name);)
         count += stream_find_part(s, str_trim(name)) != NULL;
-    if (s->user.len) {
+    if (s->user_len) {
         char own[CHANNEL_MAX];
-        int n = snprintf(own, sizeof own, "user:%.*s", FMT(s->user));
+        int n = snprintf(own, sizeof own, "user:%.*s", FMT(stream_user(s)));
         count += stream_find_part(s, str_make(own, (size_t)n)) != NULL;
     }
     return count;
@@ -114,7 +114,7 @@ static bool may_change_all(const struct page *p, const struct msg_add *m, struct
 {
     if (!p || !(p->live || p->polls))
         return fail(why, REFUSE_NOT_FOUND, "clientId: there is no such client");
-    if (!str_eq(p->user, m->user))
+    if (!str_eq(page_user(p), m->user))
         return fail(why, REFUSE_FORBIDDEN, "clientId: is another user's");
     struct list *node, *safe;
     LIST_EACH(node, safe, &p->streams)
@@ -164,15 +164,15 @@ static void put_stream(const struct stream *s, struct buf *json)
     struct buf names;
     buf_init(&names, LIST_MAX);
     stream_put_names(s, &names, false);
-    uint64_t lag = s->state == STREAM_BEHIND ? s->audience->bytes - s->mark : 0;
+    uint64_t lag = s->state == STREAM_BEHIND ? replay_lag(s) : 0;
     /* Whose it is, the hub says. */
-    render_text(json, "{\"user\":", s->user);
+    render_text(json, "{\"user\":", stream_user(s));
     buf_printf(json, ",\"kind\":\"%s\"", s->is_poll ? "poll" : "sse");
     render_names(json, ",\"channels\":", buf_str(&names));
     render_cursor(json, ",\"cursor\":", stream_at(s));
     buf_printf(json, ",\"lag\":%llu,\"age\":%llu", (unsigned long long)lag,
                (unsigned long long)(r->now - s->made));
-    render_text(json, ",\"address\":", s->address);
+    render_text(json, ",\"address\":", stream_address(s));
     buf_putc(json, '}');
     buf_fini(&names);
 }

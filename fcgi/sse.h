@@ -8,8 +8,8 @@
 
 /* `head` is the head of the answer (Status, Content-Type, …), written at once together with
  * `retry:`. */
-struct sink *sse_new(struct outlet *o, Str head, bool envelope);
+struct sink sse_new(struct outlet *o, Str head, bool envelope);
 /* One whose head is out already; is_full: the outlet has still to get rid of something. */
-struct sink *sse_restore(struct outlet *o, bool envelope, bool is_full);
+struct sink sse_restore(struct outlet *o, bool envelope, bool is_full);
 
 #endif

@@ -6,37 +6,111 @@
 #include "wire/names.h"
 #include "wire/refusal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { LIST_MAX = 16 * 1024 * 1024 };
 
 static void on_opened(void *owner, Str body, const struct fault *why);
 
-static Str keep(char **room, Str s)
+static size_t size_of(const struct stream *s)
 {
-    char *p = *room;
-    if (s.len)
-        memcpy(p, s.p, s.len);
-    *room += s.len;
-    return str_make(p, s.len);
+    return offsetof(struct stream, text) + s->user_len + s->address_len + s->requested_len;
 }
 
-static struct stream *make(const struct stream_request *q)
+static void keep(char **room, Str s)
 {
-    size_t texts = q->client.len + q->user.len + q->requested.len + q->address.len + q->label.len +
-                   q->public.len;
-    struct stream *s = must_alloc(sizeof *s + texts);
-    char *room = (char *)(s + 1);
-    s->client = keep(&room, q->client);
-    s->user = keep(&room, q->user);
-    s->requested = keep(&room, q->requested);
-    s->address = keep(&room, q->address);
-    s->label = keep(&room, q->label);
-    s->public = keep(&room, q->public);
+    if (s.len)
+        memcpy(*room, s.p, s.len);
+    *room += s.len;
+}
+
+static Str at_most(Str s, size_t len)
+{
+    return str_make(s.p, s.len < len ? s.len : len);
+}
+
+struct extras *stream_extras(struct stream *s)
+{
+    if (!s->extras)
+        s->extras = must_alloc(sizeof *s->extras);
+    return s->extras;
+}
+
+Msec stream_expires(const struct stream *s)
+{
+    return s->extras ? s->extras->expires : 0;
+}
+
+static void set_text(char **text, Str to)
+{
+    free(*text);
+    *text = to.len ? str_dup(to) : NULL;
+}
+
+void stream_know(struct stream *s, Str token, Msec issued, Msec expires)
+{
+    if (!s->extras && !token.len && !issued && !expires)
+        return;
+    struct extras *x = stream_extras(s);
+    set_text(&x->token, token);
+    x->issued = issued;
+    x->expires = expires;
+}
+
+static void free_extras(struct extras *x)
+{
+    if (!x)
+        return;
+    free(x->token);
+    free(x->label);
+    free(x->public);
+    free(x->follows);
+    free(x);
+}
+
+static struct arrival *arrival_of(const struct stream_request *q)
+{
+    struct arrival *a = must_alloc(sizeof *a + q->client.len);
+    char *room = (char *)(a + 1);
+    a->value = q->value;
+    a->client = str_make(room, q->client.len);
+    keep(&room, q->client);
+    return a;
+}
+
+static void end_arrival(struct stream *s)
+{
+    free(s->arrival);
+    s->arrival = NULL;
+}
+
+Str stream_client(const struct stream *s)
+{
+    return s->page ? page_name(s->page) : s->arrival->client;
+}
+
+static struct stream *make(struct roster *r, const struct stream_request *q)
+{
+    assert(q->user.len <= USER_MAX && q->requested.len <= REQUESTED_MAX);
+    Str address = at_most(q->address, UINT16_MAX);
+    size_t texts = q->user.len + address.len + q->requested.len;
+    struct stream *s = pool_alloc(&r->pool, offsetof(struct stream, text) + texts);
+    char *room = s->text;
+    keep(&room, q->user);
+    keep(&room, address);
+    keep(&room, q->requested);
+    s->roster = r;
+    s->user_len = (uint8_t)q->user.len;
+    s->address_len = (uint16_t)address.len;
+    s->requested_len = (uint8_t)q->requested.len;
+    s->arrival = arrival_of(q);
+    stream_know(s, q->token, q->issued, q->expires);
+    if (q->label.len)
+        set_text(&stream_extras(s)->label, q->label);
+    if (q->public.len)
+        set_text(&stream_extras(s)->public, q->public);
     s->with_presence = q->presence && !q->poll;
-    s->expires = q->expires;
-    s->issued = q->issued;
-    s->token = q->token.len ? str_dup(q->token) : NULL;
     s->is_named = q->named;
     s->is_poll = q->poll;
     s->is_listed = q->listed;
@@ -46,7 +120,6 @@ static struct stream *make(const struct stream_request *q)
     s->left = !q->poll ? UINT32_MAX : q->limit ? q->limit : 1;
     s->left_bytes = q->poll ? POLL_BYTES : UINT32_MAX;
     s->at = q->at;
-    s->value = q->value;
     return s;
 }
 
@@ -57,54 +130,51 @@ void stream_ask(struct stream *s, const struct stream_request *q)
         if (!stream_find_part(s, name))
             stream_add_part(s, name);
     struct msg_open m = {
-        .client = s->client,
+        .client = q->client,
         .named = s->is_named,
         .poll = s->is_poll,
-        .user = s->user,
+        .user = q->user,
         .start = s->start,
         .at = q->at,
         .value = q->value,
         .channels = q->channels,
-        .address = s->address,
+        .address = q->address,
         .envelope = q->envelope,
-        .label = s->label,
-        .public = s->public,
+        .label = q->label,
+        .public = q->public,
     };
     struct buf body;
     buf_init(&body, LIST_MAX);
     msg_open_pack(&body, &m);
     buf_drop(&body, sizeof m.ref);
-    s->ask = link_ask(s->roster->link, VERB_OPEN, &body, LINK_ALWAYS, on_opened, s);
+    s->arrival->ask = link_ask(s->roster->link, VERB_OPEN, &body, LINK_ALWAYS, on_opened, s);
 }
 
-struct stream *stream_make(struct roster *r, const struct stream_request *q, struct sink *sink,
+struct stream *stream_make(struct roster *r, const struct stream_request *q, struct sink sink,
                            Msec now)
 {
     char key[ADDRESS_KEY];
-    struct stream *s = make(q);
-    s->roster = r;
+    struct stream *s = make(r, q);
     tally_add(&r->addresses, stream_origin(s, key), 1);
     struct rights rights = q->rights;
     accounts_grant(&r->accounts, &rights);
     s->pass = pass_take(&r->passes, &rights);
-    s->sink = sink;
-    s->is_full = sink->is_full;
-    s->made = s->written = s->full_since = r->now = now;
-    sink->stream = s;
+    s->ops = sink.ops;
+    s->to = sink.to;
+    s->is_full = sink.is_full;
+    s->made = s->written = r->now = now;
+    s->ops->attach(s->to, s);
     list_append(&r->streams, &s->node);
     r->stream_count++;
     return s;
 }
 
-struct stream *stream_open(struct roster *r, const struct stream_request *q, struct sink *sink,
+struct stream *stream_open(struct roster *r, const struct stream_request *q, struct sink sink,
                            Msec now)
 {
     struct stream *s = stream_make(r, q, sink, now);
     r->counts.opened++;
-    if (sink->is_gone)
-        stream_end(s);
-    else
-        stream_ask(s, q);
+    stream_ask(s, q);
     return s;
 }
 
@@ -126,7 +196,6 @@ struct part *stream_add_part(struct stream *s, Str name)
 
 void stream_drop_part(struct stream *s, struct part *part)
 {
-    roster_unwatch(s->roster, part->room);
     subscription_release(&s->roster->subs, part->sub, s->roster->now);
     size_t after = s->part_count - (size_t)(part - s->parts) - 1;
     memmove(part, part + 1, after * sizeof *part);
@@ -187,8 +256,9 @@ static void tell_close(struct roster *r, Str client, bool poll)
 static void begin(struct stream *s, const struct msg_opened *m)
 {
     struct roster *r = s->roster;
-    s->page = page_enter(&r->pages, m->client, s->user, s->is_named, s->is_poll);
+    s->page = page_enter(&r->pages, m->client, stream_user(s), s->is_named, s->is_poll);
     list_append(&s->page->streams, &s->mates);
+    end_arrival(s);
     s->at = s->opened = m->from;
     s->is_resumed = s->start == START_CURSOR && m->reason == GAP_NONE;
     s->state = STREAM_BEHIND;
@@ -198,7 +268,7 @@ static void begin(struct stream *s, const struct msg_opened *m)
         struct buf all;
         buf_init(&all, LIST_MAX);
         stream_put_names(s, &all, false);
-        struct gap g = {s->requested, m->oldest, m->reason, m->missing};
+        struct gap g = {stream_requested(s), m->oldest, m->reason, m->missing};
         if (!g.channels.len)
             g.channels = buf_str(&all);
         replay_owe_gap(s, &g);
@@ -213,10 +283,10 @@ static void on_opened(void *owner, Str body, const struct fault *why)
 {
     struct stream *s = owner;
     struct msg_opened m;
-    s->ask = NULL;
+    s->arrival->ask = NULL;
     bool is_whole = !why && msg_opened_unpack(body, &m);
     bool is_over = s->state != STREAM_OPENING;
-    if (is_whole && m.code == REFUSE_NOT && m.client.len) {
+    if (is_whole && m.code == REFUSE_NOT && client_is_valid(m.client, "client", NULL)) {
         roster_advance(s->roster, m.join);
         bool is_all = join_parts(s, &m);
         if (is_over)
@@ -228,8 +298,8 @@ static void on_opened(void *owner, Str body, const struct fault *why)
     } else if (!is_over) {
         stream_bye(s, why_refused(is_whole && m.code ? m.code : REFUSE_INTERNAL));
     }
-    if (s->state == STREAM_GONE && !list_is_linked(&s->leaving))
-        list_append(&s->roster->gone, &s->leaving);
+    if (s->state == STREAM_GONE && !list_is_linked(&s->place))
+        list_append(&s->roster->gone, &s->place);
 }
 
 void stream_on_writable(struct stream *s)
@@ -237,8 +307,8 @@ void stream_on_writable(struct stream *s)
     s->is_full = false;
     if (s->state != STREAM_PARTING)
         stream_wake(s);
-    else if (!list_is_linked(&s->leaving))
-        list_append(&s->roster->gone, &s->leaving);
+    else if (!list_is_linked(&s->place))
+        list_append(&s->roster->gone, &s->place);
 }
 
 /* Nothing is due to it any more; its audience may end before it is reaped. */
@@ -255,8 +325,13 @@ void stream_end(struct stream *s)
         return;
     leave_place(s);
     s->state = STREAM_GONE;
-    if (!list_is_linked(&s->leaving))
-        list_append(&s->roster->gone, &s->leaving);
+    if (!list_is_linked(&s->place))
+        list_append(&s->roster->gone, &s->place);
+}
+
+void stream_lose_sink(struct stream *s)
+{
+    s->to = NULL;
 }
 
 void stream_close(struct stream *s)
@@ -271,11 +346,11 @@ void stream_bye(struct stream *s, enum bye reason)
     leave_place(s);
     s->state = STREAM_PARTING;
     s->farewell = (uint8_t)reason;
-    s->full_since = s->roster->now; /* from here on it has slow_timeout to take the rest */
+    s->written = s->roster->now; /* from here on it has slow_timeout to take the rest */
     if (reason == BYE_SLOW)
         s->roster->counts.slow++;
     if (!s->is_full)
-        list_append(&s->roster->gone, &s->leaving);
+        list_append(&s->roster->gone, &s->place);
 }
 
 bool stream_is_behind(const struct stream *s)
@@ -307,7 +382,7 @@ static void leave_page(struct stream *s)
     struct buf parts;
     buf_init(&parts, LIST_MAX);
     stream_put_parts(s, &parts);
-    tell_close(s->roster, s->page->name, s->is_poll);
+    tell_close(s->roster, page_name(s->page), s->is_poll);
     list_remove(&s->mates);
     if (!list_is_empty(&s->page->streams))
         roster_tell_here(s->roster, s->page);
@@ -318,46 +393,46 @@ static void leave_page(struct stream *s)
 
 static void end_sink(struct stream *s)
 {
-    struct sink *sink = s->sink;
-    if (!sink)
+    const struct sink_ops *ops = s->ops;
+    if (!ops)
         return;
     char key[ADDRESS_KEY];
     s->roster->stream_count--;
     tally_take(&s->roster->addresses, stream_origin(s, key), 1);
     s->roster->counts.closed++;
-    s->sink = NULL;
-    sink->stream = NULL;
+    s->ops = NULL;
     if (s->state == STREAM_PARTING) {
         if (s->is_greeted) /* a poll answers with what it has, and says where that ends */
-            sink->ops->idle(sink, s->at, s->at.at < s->roster->flushed.at);
-        sink->ops->bye(sink, s->farewell);
+            ops->idle(s->to, s->at, s->at.at < s->roster->flushed.at);
+        ops->bye(s->to, s->farewell);
     } else
-        sink->ops->close(sink, s->aborts);
+        ops->close(s->to, s->aborts);
 }
 
 /* One that the hub is still at work on is kept until the answer says whom it is to forget. */
 void stream_reap(struct stream *s)
 {
     struct roster *r = s->roster;
-    list_remove(&s->leaving);
     list_remove(&s->place);
-    list_remove(&s->held);
     end_sink(s);
     s->state = STREAM_GONE;
     leave_page(s);
     audience_leave(s);
     replay_free(s);
+    stream_unwatch(s);
     list_remove(&s->node);
-    if (s->ask && link_is_asked(s->ask)) {
+    struct link_request *ask = s->arrival ? s->arrival->ask : NULL;
+    if (ask && link_is_asked(ask)) {
         list_append(&r->orphans, &s->node);
         return;
     }
-    if (s->ask)
-        link_cancel(r->link, s->ask);
+    if (ask)
+        link_cancel(r->link, ask);
     while (s->part_count)
         stream_drop_part(s, &s->parts[s->part_count - 1]);
     pass_unref(s->pass);
     free(s->parts);
-    free(s->token);
-    free(s);
+    end_arrival(s);
+    free_extras(s->extras);
+    pool_free(&r->pool, s, size_of(s));
 }

@@ -36,10 +36,12 @@ struct stream_request {
 };
 
 /* Copies what it keeps. The sink is the stream's from now on. Nothing is written from within. */
-struct stream *stream_open(struct roster *r, const struct stream_request *q, struct sink *sink,
+struct stream *stream_open(struct roster *r, const struct stream_request *q, struct sink sink,
                            Msec now);
 /* Room again in the sink. */
 void stream_on_writable(struct stream *s);
+/* What its sink writes to is no more: `to` is NULL from now on. */
+void stream_lose_sink(struct stream *s);
 /* The browser went: closes the sink too. Freed at the end of the turn (roster_reap). */
 void stream_close(struct stream *s);
 /* A server's decision: bye, then closed. */
@@ -53,7 +55,7 @@ void stream_answer_now(struct stream *s);
 void stream_put_image(const struct stream *s, Msec now, struct buf *out);
 /* Goes on where the image was taken, in a roster that was restored. The sink's maker knows from the
  * image what it is; its is_full must be right. Nothing is written from within. */
-struct stream *stream_restore(struct roster *r, const struct image_stream *m, struct sink *sink,
+struct stream *stream_restore(struct roster *r, const struct image_stream *m, struct sink sink,
                               Msec now);
 
 #endif

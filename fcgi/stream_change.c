@@ -4,8 +4,6 @@
 #include "link.h"
 #include "wire/names.h"
 
-#include <stdlib.h>
-
 enum { LIST_MAX = 16 * 1024 * 1024 };
 /* A stream that was opened with a cursor begins its additions there for so long. */
 enum { CURSOR_HOLDS = 60 * 1000, QUIET = 200, HOLD_MOST = 2000 };
@@ -65,15 +63,12 @@ static void renew_rights(struct stream *s, const struct msg_add *m)
     struct pass *old = s->pass;
     struct rights rights = old->rights;
     Str lists = m->grants;
-    rights.user = s->user;
+    rights.user = stream_user(s);
     rights.grants = (struct grants){0};
     if (list_next(&lists, &rights.grants.subscribe) && list_next(&lists, &rights.grants.publish))
         list_next(&lists, &rights.grants.presence);
     s->pass = pass_take(&s->roster->passes, &rights);
-    s->expires = m->expires;
-    s->issued = m->issued;
-    free(s->token);
-    s->token = m->token.len ? str_dup(m->token) : NULL;
+    stream_know(s, m->token, m->issued, m->expires);
     s->is_warned = false;
     pass_unref(old);
     review_parts(s);
@@ -82,10 +77,9 @@ static void renew_rights(struct stream *s, const struct msg_add *m)
 /* A held start waits for more additions, but not for ever. */
 static void hold_on(struct stream *s)
 {
-    if (!list_is_linked(&s->held))
-        return;
     Msec quiet = s->roster->now + QUIET, end = s->connected + HOLD_MOST;
-    s->hold_until = quiet < end ? quiet : end;
+    if (replay_is_held(s))
+        replay_hold(s, quiet < end ? quiet : end);
 }
 
 void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin)
@@ -143,11 +137,14 @@ void stream_review(struct stream *s)
     if (s->state == STREAM_GONE || s->state == STREAM_PARTING)
         return;
     struct rights rights = s->pass->rights;
-    rights.user = s->user;
+    rights.user = stream_user(s);
     accounts_grant(a, &rights);
     struct pass *pass = pass_take(&s->roster->passes, &rights), *before = s->pass;
     s->pass = pass;
-    bool may_stay = accounts_admit(a, s->user, str_of(s->token), s->issued) && may_read_all(s);
+    const struct extras *x = s->extras;
+    bool may_stay =
+        accounts_admit(a, stream_user(s), str_of(x ? x->token : NULL), x ? x->issued : 0) &&
+        may_read_all(s);
     s->pass = before;
     if (!may_stay)
         stream_bye(s, BYE_KICKED);

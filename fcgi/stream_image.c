@@ -34,7 +34,7 @@ static void put_parts(const struct stream *s, struct buf *list)
         const struct part *p = &s->parts[i];
         buf_clear(&item);
         image_part_pack(&item, &(struct image_part){p->sub->name, p->from, p->is_added, p->is_late,
-                                                    p->told, p->caught});
+                                                    stream_told(s, p->sub->name), p->caught});
         list_put(list, buf_str(&item));
     }
     buf_fini(&item);
@@ -43,8 +43,10 @@ static void put_parts(const struct stream *s, struct buf *list)
 static void put_rights(const struct stream *s, struct buf *out)
 {
     const struct grants *g = &s->pass->rights.grants;
-    image_rights_pack(out, &(struct image_rights){g->subscribe, g->publish, g->presence, s->expires,
-                                                  str_of(s->token), s->issued});
+    const struct extras *x = s->extras;
+    image_rights_pack(out, &(struct image_rights){g->subscribe, g->publish, g->presence,
+                                                  x ? x->expires : 0, str_of(x ? x->token : NULL),
+                                                  x ? x->issued : 0});
 }
 
 static void put_times(const struct stream *s, Msec now, struct image_stream *m)
@@ -52,9 +54,7 @@ static void put_times(const struct stream *s, Msec now, struct image_stream *m)
     m->made = since(s->made, now);
     m->connected = since(s->connected, now);
     m->written = since(s->written, now);
-    m->full = s->is_full ? since(s->full_since, now) : 0;
-    if (list_is_linked(&s->held))
-        m->hold = s->hold_until > now ? s->hold_until - now : 1;
+    m->full = s->is_full ? m->written : 0;
 }
 
 void stream_put_image(const struct stream *s, Msec now, struct buf *out)
@@ -70,24 +70,24 @@ void stream_put_image(const struct stream *s, Msec now, struct buf *out)
     struct image_stream m = {
         .state = state_of(s),
         .poll = s->is_poll,
-        .envelope = s->sink->ops->form == FORM_ENVELOPE,
+        .envelope = s->ops->form == FORM_ENVELOPE,
         .comments = s->is_commented,
-        .client = s->page ? s->page->name : s->client,
+        .client = stream_client(s),
         .named = s->is_named,
         .known = s->page != NULL,
-        .user = s->user,
+        .user = stream_user(s),
         .rights = buf_str(&rights),
         .start = s->start,
         .at = stream_at(s),
         .opened = s->opened,
-        .value = s->value,
-        .requested = s->requested,
+        .value = s->arrival ? s->arrival->value : 0,
+        .requested = stream_requested(s),
         .parts = buf_str(&parts),
         .listed = s->is_listed,
         .ping = s->ping,
         .left = s->left,
         .left_bytes = s->left_bytes,
-        .address = s->address,
+        .address = stream_address(s),
         .farewell = s->farewell,
         .greeted = s->is_greeted,
         .warned = s->is_warned,
@@ -95,11 +95,11 @@ void stream_put_image(const struct stream *s, Msec now, struct buf *out)
         .held = s->is_held,
         .measured = true,
         .presence = s->with_presence,
-        .label = s->label,
-        .public = s->public,
+        .label = str_of(s->extras ? s->extras->label : NULL),
+        .public = str_of(s->extras ? s->extras->public : NULL),
     };
     put_times(s, now, &m);
-    replay_put_image(s, &m, &gap);
+    replay_put_image(s, now, &m, &gap);
     m.gap = buf_str(&gap);
     image_stream_pack(out, &m);
     buf_fini(&parts);
@@ -151,7 +151,7 @@ static struct stream_request request_of(const struct roster *r, const struct ima
  * it then. */
 static bool may_carry(const struct stream *s, Str name)
 {
-    return stream_may_read(s, name) || (s->user.len && !roster_accounts(s->roster));
+    return stream_may_read(s, name) || (s->user_len && !roster_accounts(s->roster));
 }
 
 static void take_parts(struct stream *s, Str list)
@@ -166,8 +166,17 @@ static void take_parts(struct stream *s, Str list)
         part->from = p.from;
         part->is_added = p.added;
         part->is_late = p.late;
-        part->told = p.told;
         part->caught = p.caught;
+    }
+}
+
+static void take_presence(struct stream *s, Str list)
+{
+    stream_watch(s);
+    for (Str item; list_next(&list, &item);) {
+        struct image_part p;
+        if (image_part_unpack(item, &p))
+            stream_set_told(s, p.channel, p.told);
     }
 }
 
@@ -190,8 +199,7 @@ static void take_times(struct stream *s, const struct image_stream *m, Msec now)
 {
     s->made = ago(m->made, now);
     s->connected = ago(m->connected, now);
-    s->written = ago(m->written, now);
-    s->full_since = ago(m->full, now);
+    s->written = ago(s->is_full ? m->full : m->written, now);
 }
 
 /* Where it was: live only if the roster is where the stream is. */
@@ -203,11 +211,7 @@ static void take_place(struct stream *s, const struct image_stream *m, Msec now)
         stream_go_live(s);
         return;
     }
-    replay_restore(s, m);
-    if (m->hold) {
-        s->hold_until = now + m->hold;
-        list_append(&r->held, &s->held);
-    }
+    replay_restore(s, now, m);
     stream_wake(s);
 }
 
@@ -216,10 +220,10 @@ static void take_farewell(struct stream *s, const struct image_stream *m)
     s->state = STREAM_PARTING;
     s->farewell = m->farewell;
     if (!s->is_full)
-        list_append(&s->roster->gone, &s->leaving);
+        list_append(&s->roster->gone, &s->place);
 }
 
-struct stream *stream_restore(struct roster *r, const struct image_stream *m, struct sink *sink,
+struct stream *stream_restore(struct roster *r, const struct image_stream *m, struct sink sink,
                               Msec now)
 {
     struct stream_request q = request_of(r, m);
@@ -236,10 +240,10 @@ struct stream *stream_restore(struct roster *r, const struct image_stream *m, st
     s->is_resumed = m->resumed;
     s->is_held = m->held;
     if (m->known) {
-        s->page = page_enter(&r->pages, s->client, s->user, s->is_named, s->is_poll);
+        s->page = page_enter(&r->pages, m->client, stream_user(s), s->is_named, s->is_poll);
         list_append(&s->page->streams, &s->mates);
         take_parts(s, m->parts);
-        stream_watch(s);
+        take_presence(s, m->parts);
         audience_enter(s);
     }
     if (m->state == IMAGE_PARTING || !m->known)

@@ -30,48 +30,86 @@ static void tell_name(const struct roster *r, enum verb verb, Str name)
 /* What it carries without asking is nothing that it asked about. */
 static bool may_watch(const struct stream *s, Str name)
 {
-    return s->with_presence && !is_pattern(name) && !is_own_channel(s->user, name) &&
+    return s->with_presence && !is_pattern(name) && !is_own_channel(stream_user(s), name) &&
            !is_for_all(s->pass->rights.for_all, name) &&
-           may_by_rule(&s->pass->rights, s->user.len > 0, MAY_PRESENCE, name);
+           may_by_rule(&s->pass->rights, s->user_len > 0, MAY_PRESENCE, name);
 }
 
-void roster_unwatch(struct roster *r, struct room *w)
+static struct follow *find_follow(const struct stream *s, Str channel)
 {
-    if (w && w->refs == 1)
-        tell_name(r, VERB_UNWATCH, w->channel);
-    if (w)
-        room_release(&r->rooms, w);
+    struct extras *x = s->extras;
+    for (size_t i = 0; x && i < x->follow_count; i++)
+        if (str_eq(x->follows[i].room->channel, channel))
+            return &x->follows[i];
+    return NULL;
+}
+
+static void follow(struct stream *s, Str channel)
+{
+    struct roster *r = s->roster;
+    struct extras *x = stream_extras(s);
+    x->follows = must_realloc(x->follows, (x->follow_count + 1) * sizeof x->follows[0]);
+    struct room *room = room_take(&r->rooms, channel);
+    x->follows[x->follow_count++] = (struct follow){.room = room};
+    if (room->refs == 1)
+        tell_name(r, VERB_WATCH, channel);
+}
+
+static void unfollow(struct stream *s, struct follow *f)
+{
+    struct roster *r = s->roster;
+    if (f->room->refs == 1)
+        tell_name(r, VERB_UNWATCH, f->room->channel);
+    room_release(&r->rooms, f->room);
+    *f = s->extras->follows[--s->extras->follow_count];
+}
+
+void stream_unwatch(struct stream *s)
+{
+    while (s->extras && s->extras->follow_count)
+        unfollow(s, s->extras->follows);
 }
 
 void stream_watch(struct stream *s)
 {
-    struct roster *r = s->roster;
-    for (size_t i = 0; i < s->part_count; i++) {
-        struct part *part = &s->parts[i];
-        bool may = may_watch(s, part->sub->name);
-        if (may && !part->room) {
-            part->room = room_take(&r->rooms, part->sub->name);
-            if (part->room->refs == 1)
-                tell_name(r, VERB_WATCH, part->sub->name);
-        } else if (!may && part->room) {
-            roster_unwatch(r, part->room);
-            part->room = NULL;
-            part->told = 0;
-        }
+    struct extras *x = s->extras;
+    for (size_t i = x ? x->follow_count : 0; i-- > 0;) {
+        Str channel = x->follows[i].room->channel;
+        if (!stream_find_part(s, channel) || !may_watch(s, channel))
+            unfollow(s, &x->follows[i]);
+    }
+    for (size_t i = 0; s->with_presence && i < s->part_count; i++) {
+        Str name = s->parts[i].sub->name;
+        if (may_watch(s, name) && !find_follow(s, name))
+            follow(s, name);
     }
 }
 
-static bool is_owed(const struct part *part)
+uint64_t stream_told(const struct stream *s, Str channel)
 {
-    return part->room && part->room->version && part->told != part->room->version;
+    const struct follow *f = find_follow(s, channel);
+    return f ? f->told : 0;
+}
+
+void stream_set_told(struct stream *s, Str channel, uint64_t told)
+{
+    struct follow *f = find_follow(s, channel);
+    if (f)
+        f->told = told;
+}
+
+static bool is_owed(const struct follow *f)
+{
+    return f->room->version && f->told != f->room->version;
 }
 
 bool stream_owes_presence(const struct stream *s)
 {
-    if (!s->with_presence || !s->is_greeted || s->is_full)
+    const struct extras *x = s->extras;
+    if (!x || !s->is_greeted || s->is_full)
         return false;
-    for (size_t i = 0; i < s->part_count; i++)
-        if (is_owed(&s->parts[i]))
+    for (size_t i = 0; i < x->follow_count; i++)
+        if (is_owed(&x->follows[i]))
             return true;
     return false;
 }
@@ -80,19 +118,21 @@ bool stream_owes_presence(const struct stream *s)
 static bool write_chunk(struct stream *s, struct chunk *chunk)
 {
     Msec written = s->written;
-    bool has_room = stream_wrote(s, s->sink->ops->presence(s->sink, chunk));
+    if (!stream_wrote(s, s->ops->presence(s->to, chunk)))
+        return false;
     s->written = written;
-    return has_room;
+    return true;
 }
 
 bool stream_tell_presence(struct stream *s)
 {
-    for (size_t i = 0; s->with_presence && i < s->part_count; i++) {
-        struct part *part = &s->parts[i];
-        if (!is_owed(part))
+    struct extras *x = s->extras;
+    for (size_t i = 0; x && i < x->follow_count; i++) {
+        struct follow *f = &x->follows[i];
+        if (!is_owed(f))
             continue;
-        struct chunk *chunk = room_chunk(part->room, part->told);
-        part->told = part->room->version;
+        struct chunk *chunk = room_chunk(f->room, f->told);
+        f->told = f->room->version;
         if (!write_chunk(s, chunk))
             return false;
     }
@@ -146,7 +186,7 @@ void roster_tell_here(struct roster *r, const struct page *p)
     buf_init(&names, LIST_MAX);
     buf_init(&body, LIST_MAX);
     page_put_here(p, &names);
-    msg_here_pack(&body, &(struct msg_here){p->name, buf_str(&names)});
+    msg_here_pack(&body, &(struct msg_here){page_name(p), buf_str(&names)});
     buf_fini(&names);
     link_tell(r->link, VERB_HERE, &body);
 }

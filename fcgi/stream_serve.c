@@ -17,7 +17,6 @@ void stream_go_live(struct stream *s)
     s->state = STREAM_LIVE;
     list_remove(&s->place);
     list_append(&s->audience->live, &s->place);
-    s->mark = s->audience->bytes;
 }
 
 void stream_leave_live(struct stream *s, Cursor at)
@@ -27,14 +26,13 @@ void stream_leave_live(struct stream *s, Cursor at)
     list_remove(&s->place);
     s->state = STREAM_BEHIND;
     s->at = at;
-    s->mark = s->audience->bytes;
     replay_begin(s, true);
 }
 
 void stream_wake(struct stream *s)
 {
-    bool is_ready = s->state == STREAM_BEHIND && !s->is_full && !list_is_linked(&s->held) &&
-                    !replay_is_waiting(s);
+    bool is_ready =
+        s->state == STREAM_BEHIND && !s->is_full && !replay_is_held(s) && !replay_is_waiting(s);
     if (is_ready && !list_is_linked(&s->place))
         list_append(&s->roster->ready, &s->place);
 }
@@ -47,15 +45,14 @@ bool stream_wrote(struct stream *s, bool has_room)
     if (has_room)
         return true;
     s->is_full = true;
-    s->full_since = s->roster->now;
     stream_leave_live(s, s->roster->flushed);
-    s->mark = s->audience ? s->audience->bytes : 0;
+    replay_mark(s);
     return false;
 }
 
 void stream_rest(struct stream *s, Cursor at, bool more)
 {
-    if (s->is_poll && !s->sink->ops->idle(s->sink, at, more))
+    if (s->is_poll && !s->ops->idle(s->to, at, more))
         stream_end(s);
 }
 
@@ -64,7 +61,7 @@ bool stream_write_batch(struct stream *s, bool without_id)
     struct batch *b = &s->roster->batch;
     if (!b->len)
         return true;
-    struct chunk *chunk = batch_chunk(b, s->sink->ops, without_id);
+    struct chunk *chunk = batch_chunk(b, s->ops, without_id);
     Position last = without_id ? 0 : batch_last(b);
     s->roster->counts.deliveries += b->len;
     s->roster->writes++;
@@ -72,7 +69,7 @@ bool stream_write_batch(struct stream *s, bool without_id)
         s->left -= (uint32_t)b->len;
         s->left_bytes -= b->bytes < s->left_bytes ? (uint32_t)b->bytes : s->left_bytes;
     }
-    bool has_room = s->sink->ops->events(s->sink, chunk, b->len, last);
+    bool has_room = s->ops->events(s->to, chunk, b->len, last);
     chunk_unref(chunk);
     return stream_wrote(s, has_room);
 }
@@ -105,8 +102,8 @@ bool stream_greet(struct stream *s)
     buf_init(&names, LIST_MAX);
     stream_put_names(s, &names, false);
     struct connected c = {
-        .client = s->page ? s->page->name : s->client,
-        .user = s->user,
+        .client = stream_client(s),
+        .user = stream_user(s),
         .channels = buf_str(&names),
         .cursor = s->at,
         .has_id = s->start != START_LAST,
@@ -115,11 +112,9 @@ bool stream_greet(struct stream *s)
     };
     s->is_greeted = true;
     s->connected = s->roster->now;
-    if (s->is_held) {
-        s->hold_until = s->connected + HOLD_MOST;
-        list_append(&s->roster->held, &s->held);
-    }
-    bool has_room = s->sink->ops->connected(s->sink, &c);
+    if (s->is_held)
+        replay_hold(s, s->connected + HOLD_MOST);
+    bool has_room = s->ops->connected(s->to, &c);
     buf_fini(&names);
     return stream_wrote(s, has_room) && stream_tell_presence(s);
 }
@@ -128,16 +123,16 @@ bool stream_is_for(const struct stream *s, const struct event *e)
 {
     bool is_apart =
         e->to.len > 0; /* it comes by its name, past what channels it has and may read */
-    if (is_apart && !str_eq(e->to, s->page->name))
+    if (is_apart && !str_eq(e->to, page_name(s->page)))
         return false;
     if (is_apart && e->channel.len && !stream_may_read(s, e->channel))
         return false;
-    return !e->exclude.len || !str_eq(e->exclude, s->page->name);
+    return !e->exclude.len || !str_eq(e->exclude, page_name(s->page));
 }
 
 bool stream_may_read(const struct stream *s, Str name)
 {
-    return pass_may_read(s->pass, s->user, name);
+    return pass_may_read(s->pass, stream_user(s), name);
 }
 
 static bool part_takes(const struct stream *s, const struct part *part, const struct event *e)
@@ -171,41 +166,48 @@ static bool lags_too_far(const struct stream *s)
 {
     const struct options *o = s->roster->options;
     uint64_t most = o->max_lag > 2 * o->max_event ? o->max_lag : 2 * o->max_event;
-    return s->is_full && s->audience && s->audience->bytes - s->mark > most;
+    return s->is_full && replay_lag(s) > most;
 }
 
 static void beat(struct stream *s)
 {
     bool is_there = s->state == STREAM_LIVE && !s->is_commented && !s->audience->due_len;
     Cursor through = is_there ? s->roster->flushed : CURSOR_NONE;
-    stream_wrote(s, s->sink->ops->beat(s->sink, through));
+    stream_wrote(s, s->ops->beat(s->to, through));
 }
 
 /* What is to be said of the end of its rights, once. */
 static bool owes_notice(const struct stream *s)
 {
     bool is_able = s->is_greeted && !s->is_full && !s->is_poll;
-    return is_able && s->expires && !s->is_warned &&
-           link_wall(s->roster->link) + TOLD_AHEAD >= s->expires;
+    Msec expires = stream_expires(s);
+    return is_able && expires && !s->is_warned &&
+           link_wall(s->roster->link) + TOLD_AHEAD >= expires;
 }
 
 static void give_notice(struct stream *s)
 {
     s->is_warned = true;
-    stream_wrote(s, s->sink->ops->token(s->sink, s->expires));
+    stream_wrote(s, s->ops->token(s->to, stream_expires(s)));
+}
+
+static bool is_expired(const struct stream *s)
+{
+    Msec expires = stream_expires(s);
+    return expires && link_wall(s->roster->link) >= expires;
 }
 
 void stream_tick(struct stream *s)
 {
     Msec now = s->roster->now;
-    bool is_stuck = s->is_full && now - s->full_since >= s->roster->options->slow_timeout;
+    bool is_stuck = s->is_full && now - s->written >= s->roster->options->slow_timeout;
     if (s->state == STREAM_GONE)
         return;
     if (s->state == STREAM_PARTING) {
         s->aborts = is_stuck;
         if (is_stuck)
             stream_end(s);
-    } else if (s->expires && link_wall(s->roster->link) >= s->expires) {
+    } else if (is_expired(s)) {
         stream_bye(s, BYE_EXPIRED);
     } else if (is_stuck || lags_too_far(s)) {
         stream_bye(s, BYE_SLOW);

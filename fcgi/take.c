@@ -35,7 +35,7 @@ static bool restore_stream(struct worker *w, struct outlet *o, const struct imag
     if (!image_stream_unpack(m->stream, &stream) || stream.poll != (m->poll.len > 0))
         return false;
     if (!stream.poll) {
-        struct sink *sink = sse_restore(o, stream.envelope, m->rest.len > 0);
+        struct sink sink = sse_restore(o, stream.envelope, m->rest.len > 0);
         (void)stream_restore(w->roster, &stream, sink, now);
         return true;
     }

@@ -18,7 +18,8 @@ typedef struct {
 
 #define CURSOR_NONE       ((Cursor){0, 0})
 #define CURSOR_EPOCH_BITS 40
-#define CURSOR_TEXT       30 /* 8 + 1 + 20 digits + NUL */
+#define CURSOR_TEXT       30  /* 8 + 1 + 20 digits + NUL */
+#define REQUESTED_MAX     128 /* bytes of what a client may write for one, to be told it back */
 
 static inline bool cursor_is_none(Cursor c)
 {

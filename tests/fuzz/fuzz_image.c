@@ -59,7 +59,7 @@ static void try_to_go_on(const struct image_stream *m)
     buf_init(&again, IMAGE_BYTES_MAX);
     link_attach(link, r);
     roster_restore(r, &at, 1000000);
-    struct sink *sink =
+    struct sink sink =
         m->poll ? poll_restore(&outlet, &poll) : sse_restore(&outlet, m->envelope, m->poll);
     struct stream *s = stream_restore(r, m, sink, 1000000);
     stream_put_image(s, 1000000, &again);

@@ -61,8 +61,8 @@ static void open_all(struct roster *r, struct browser *browsers)
                                    .limit = 2};
         struct outlet *o = &browsers[i].outlet;
         o->ops = &browser_ops;
-        struct sink *sink = q.poll ? poll_new(o, STR_NONE, STR_NONE, STR_NONE, q.limit)
-                                   : sse_new(o, STR("\n"), i == 2);
+        struct sink sink = q.poll ? poll_new(o, STR_NONE, STR_NONE, STR_NONE, q.limit)
+                                  : sse_new(o, STR("\n"), i == 2);
         stream_open(r, &q, sink, 1000);
     }
 }

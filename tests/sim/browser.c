@@ -186,9 +186,8 @@ static void open_stream(struct browser *p, struct workside *k)
     set_start(p, &q, text);
     struct hold *h = hold_of(p);
     *h = (struct hold){.outlet.ops = &ops, .page = p};
-    struct sink *sink = p->is_poll
-                            ? poll_new(&h->outlet, STR_NONE, STR("503"), STR("503"), p->limit)
-                            : sse_new(&h->outlet, STR("\n"), p->has_envelope);
+    struct sink sink = p->is_poll ? poll_new(&h->outlet, STR_NONE, STR("503"), STR("503"), p->limit)
+                                  : sse_new(&h->outlet, STR("\n"), p->has_envelope);
     h->stream = stream_open(k->roster, &q, sink, w->mono);
     p->answer_at = w->mono + dice_roll(&p->dice, WAIT_MOST);
     buf_fini(&names);
@@ -476,8 +475,8 @@ void page_give(struct browser *p, struct workside *heir)
         (p->is_poll && !image_poll_unpack(buf_str(&picture.poll), &poll)))
         world_fail(w, "takeover", "the image of %s cannot be read", p->actor);
     *to = (struct hold){.outlet.ops = &ops, .page = p};
-    struct sink *sink = p->is_poll ? poll_restore(&to->outlet, &poll)
-                                   : sse_restore(&to->outlet, stream.envelope, p->is_full);
+    struct sink sink = p->is_poll ? poll_restore(&to->outlet, &poll)
+                                  : sse_restore(&to->outlet, stream.envelope, p->is_full);
     to->stream = stream_restore(heir->roster, &stream, sink, w->mono);
     buf_fini(&picture.stream);
     buf_fini(&picture.poll);

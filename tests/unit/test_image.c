@@ -21,7 +21,7 @@ static void take_stream(struct desk *heir, struct browser *b, const struct portr
     assert_true(image_stream_unpack(buf_str(&p->stream), &m));
     if (m.poll)
         assert_true(image_poll_unpack(buf_str(&p->poll), &poll));
-    struct sink *sink =
+    struct sink sink =
         m.poll ? poll_restore(&b->outlet, &poll) : sse_restore(&b->outlet, m.envelope, b->is_full);
     b->stream = stream_restore(heir->roster, &m, sink, heir->now);
 }

@@ -44,7 +44,7 @@ static struct msg_added add(struct desk *d, Str client, const char *names, const
 
 static Str client_of(const struct browser *b)
 {
-    return b->stream->page->name;
+    return page_name(b->stream->page);
 }
 
 static struct browser *opened_at(struct desk *d, struct stream_request q, Position join,
