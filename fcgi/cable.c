@@ -55,10 +55,10 @@ static bool connect_socket(struct cable *c, struct fault *why)
     if (!c->socket || !socket_watch(c->socket, why) ||
         !place_connect(c->socket, PLACE_HUB, w->options, c->endpoint, why))
         return false;
-    watch_open(&c->messages, w->loop, socket_fd(c->socket), on_readable);
-    watch_open(&c->changes, w->loop, socket_watch_fd(c->socket), on_readable);
-    watch_set(&c->messages, LOOP_READ);
-    watch_set(&c->changes, LOOP_READ);
+    watch_open(w->loop, &c->messages, socket_fd(c->socket), on_readable);
+    watch_open(w->loop, &c->changes, socket_watch_fd(c->socket), on_readable);
+    watch_set(w->loop, &c->messages, LOOP_READ);
+    watch_set(w->loop, &c->changes, LOOP_READ);
     return true;
 }
 
@@ -136,8 +136,8 @@ void cable_close(struct cable *c)
 {
     if (!c)
         return;
-    watch_close(&c->messages);
-    watch_close(&c->changes);
+    watch_close(c->worker->loop, &c->messages);
+    watch_close(c->worker->loop, &c->changes);
     socket_close(c->socket);
     socket_context_free(c->context);
     free(c);

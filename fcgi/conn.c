@@ -25,7 +25,7 @@ void conn_doom(struct conn *c)
     if (c->state == CONN_DOOMED)
         return;
     c->state = CONN_DOOMED;
-    watch_set(&c->watch, 0);
+    watch_set(c->all->worker->loop, &c->watch, 0);
     list_remove(&c->node);
     list_append(&c->all->doomed, &c->node);
 }
@@ -42,7 +42,7 @@ static void no_deadline(struct conn *c)
 
 void conn_watch(struct conn *c)
 {
-    watch_set(&c->watch, LOOP_READ | LOOP_LEFT | (c->ship ? LOOP_WRITE : 0));
+    watch_set(c->all->worker->loop, &c->watch, LOOP_READ | LOOP_LEFT | (c->ship ? LOOP_WRITE : 0));
 }
 
 /* Ready for the next request, whose head has time from its first byte on. */
@@ -324,7 +324,7 @@ static void on_events(struct watch *w, int events)
 struct conn *conn_new(struct conns *all, int fd)
 {
     struct conn *c = pool_alloc(&all->pool, sizeof *c);
-    bool ok = watch_open(&c->watch, all->worker->loop, fd, on_events);
+    bool ok = watch_open(all->worker->loop, &c->watch, fd, on_events);
     assert(ok); /* a socket can be waited for */
     c->outlet.ops = &ops;
     c->all = all;
@@ -363,7 +363,7 @@ static void on_connect(struct watch *w, int events)
         accept_one(all, fd);
     }
     if (is_full(all))
-        watch_set(&all->watch, 0); /* they wait in the backlog */
+        watch_set(all->worker->loop, &all->watch, 0); /* they wait in the backlog */
 }
 
 /* Some descriptors stay for the hub, which must be found again, and for CGI programs. */
@@ -390,8 +390,8 @@ struct conns *conns_new(struct worker *w, struct listener *l, struct request_par
     list_init(&all->doomed);
     heap_init(&all->deadlines);
     pool_init(&all->pool);
-    watch_open(&all->watch, w->loop, l->fd, on_connect);
-    watch_set(&all->watch, LOOP_READ);
+    watch_open(w->loop, &all->watch, l->fd, on_connect);
+    watch_set(all->worker->loop, &all->watch, LOOP_READ);
     return all;
 }
 
@@ -399,7 +399,7 @@ static void conn_free(struct conn *c)
 {
     list_remove(&c->node);
     no_deadline(c);
-    watch_close(&c->watch);
+    watch_close(c->all->worker->loop, &c->watch);
     close(c->watch.fd);
     ship_drop(&c->ship);
     scan_fini(&c->scan);
@@ -421,7 +421,7 @@ void conns_reap(struct conns *all)
         conn_free(c);
     }
     if (was_full && !all->is_stopped && all->count < all->limits.max_connections)
-        watch_set(&all->watch, LOOP_READ);
+        watch_set(all->worker->loop, &all->watch, LOOP_READ);
 }
 
 /* A body that does not come is answered; for the rest there is nobody to tell. */
@@ -453,7 +453,7 @@ void conns_stop(struct conns *all)
     for (int fd; !all->is_stopped && !is_full(all) && (fd = listener_accept(all->listener)) >= 0;)
         accept_one(all, fd);
     all->is_stopped = true;
-    watch_set(&all->watch, 0);
+    watch_set(all->worker->loop, &all->watch, 0);
     LIST_EACH(node, safe, &all->open)
     {
         struct conn *c = CONTAINER_OF(node, struct conn, node);
@@ -485,7 +485,7 @@ void conns_free(struct conns *all)
     while (!list_is_empty(&all->open))
         conn_doom(CONTAINER_OF(all->open.next, struct conn, node));
     conns_reap(all);
-    watch_close(&all->watch);
+    watch_close(all->worker->loop, &all->watch);
     heap_fini(&all->deadlines);
     pool_fini(&all->pool);
     free(all);

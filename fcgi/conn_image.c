@@ -59,7 +59,7 @@ void conns_abandon(struct conns *all, image_giver *heir, void *ctx)
     all->is_stopped = true;
     all->heir = heir;
     all->heir_ctx = ctx;
-    watch_set(&all->watch, 0);
+    watch_set(all->worker->loop, &all->watch, 0);
     LIST_EACH(node, safe, &all->open)
     {
         struct conn *c = CONTAINER_OF(node, struct conn, node);

@@ -52,7 +52,7 @@ static void stay(struct give *g)
 {
     log_error("takeover failed, this worker goes on", kz("reason", g->why.text));
     g->is_over = true;
-    watch_set(&g->watch, 0);
+    watch_set(g->worker->loop, &g->watch, 0);
     tell_end(g, 0);
 }
 
@@ -182,7 +182,7 @@ static void hand_over(struct give *g)
         return;
     }
     Msec frozen = clock_mono() - begin;
-    watch_set(&g->watch, 0);
+    watch_set(g->worker->loop, &g->watch, 0);
     let_go(g);
     log_info("taken over", kn("by", (uint64_t)g->heir), kn("streams", streams),
              kn("frozen_ms", frozen), kn("requests", w->visits));
@@ -219,8 +219,8 @@ static bool start(struct give *g)
     bool ok = spawn(&h, true, &g->why) >= 0;
     close(ends[1]);
     g->fd = ends[0];
-    watch_open(&g->watch, w->loop, g->fd, on_word);
-    watch_set(&g->watch, LOOP_READ);
+    watch_open(w->loop, &g->watch, g->fd, on_word);
+    watch_set(w->loop, &g->watch, LOOP_READ);
     return ok;
 }
 
@@ -255,7 +255,7 @@ void give_free(struct give *g)
         fail(&g->why, REFUSE_INTERNAL, "the new one was not ready in time");
         stay(g);
     }
-    watch_close(&g->watch);
+    watch_close(g->worker->loop, &g->watch);
     if (g->fd >= 0) {
         if (!g->is_given)
             (void)!baton_send(g->fd, IMAGE_REFUSED, str_of(g->why.text), NULL, 0, &why);

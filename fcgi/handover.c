@@ -164,7 +164,7 @@ static void doom(struct call *c)
     if (c->is_doomed)
         return;
     c->is_doomed = true;
-    watch_set(&c->watch, 0);
+    watch_set(c->all->worker->loop, &c->watch, 0);
     list_remove(&c->node);
     list_append(&c->all->doomed, &c->node);
 }
@@ -253,12 +253,12 @@ static struct call *call_new(struct handover *h, int fd, int passed, Msec deadli
     c->passed = passed;
     c->deadline = deadline;
     buf_init(&c->bytes, HANDOVER_HEAD + PARAMS_MAX + h->worker->options->max_body + PIECE);
-    bool ok = watch_open(&c->watch, h->worker->loop, fd, on_input);
+    bool ok = watch_open(h->worker->loop, &c->watch, fd, on_input);
     assert(ok); /* a socket can be waited for */
     list_append(&h->open, &c->node);
-    watch_set(&c->watch, LOOP_READ);
+    watch_set(h->worker->loop, &c->watch, LOOP_READ);
     if (++h->count >= CALLS_MAX)
-        watch_set(&h->watch, 0); /* the others wait in the backlog */
+        watch_set(h->worker->loop, &h->watch, 0); /* the others wait in the backlog */
     return c;
 }
 
@@ -270,7 +270,7 @@ static void on_connect(struct watch *w, int events)
     if (fd < 0) {
         h->is_resting = errno != EAGAIN;
         if (h->is_resting)
-            watch_set(&h->watch, 0);
+            watch_set(h->worker->loop, &h->watch, 0);
         return;
     }
     call_new(h, fd, -1, loop_now(h->worker->loop) + h->worker->options->head_timeout);
@@ -289,8 +289,8 @@ struct handover *handover_new(struct worker *w, int fd, struct fault *why)
         free(h);
         return NULL;
     }
-    watch_open(&h->watch, w->loop, h->fd, on_connect);
-    watch_set(&h->watch, LOOP_READ);
+    watch_open(w->loop, &h->watch, h->fd, on_connect);
+    watch_set(h->worker->loop, &h->watch, LOOP_READ);
     return h;
 }
 
@@ -306,7 +306,7 @@ void handover_tick(struct handover *h, Msec now)
             doom(c);
     }
     if (h->is_resting && !h->is_stopped && h->count < CALLS_MAX)
-        watch_set(&h->watch, LOOP_READ);
+        watch_set(h->worker->loop, &h->watch, LOOP_READ);
     h->is_resting = false;
 }
 
@@ -315,14 +315,14 @@ void handover_reap(struct handover *h)
     while (!list_is_empty(&h->doomed)) {
         struct call *c = CONTAINER_OF(h->doomed.next, struct call, node);
         list_remove(&c->node);
-        watch_close(&c->watch);
+        watch_close(h->worker->loop, &c->watch);
         close(c->fd);
         if (c->passed >= 0)
             close(c->passed);
         buf_fini(&c->bytes);
         free(c);
         if (h->count-- == CALLS_MAX && !h->is_stopped)
-            watch_set(&h->watch, LOOP_READ);
+            watch_set(h->worker->loop, &h->watch, LOOP_READ);
     }
 }
 
@@ -334,7 +334,7 @@ bool handover_is_idle(const struct handover *h)
 void handover_stop(struct handover *h)
 {
     h->is_stopped = true;
-    watch_set(&h->watch, 0);
+    watch_set(h->worker->loop, &h->watch, 0);
 }
 
 void handover_free(struct handover *h)
@@ -344,7 +344,7 @@ void handover_free(struct handover *h)
     while (!list_is_empty(&h->open))
         doom(CONTAINER_OF(h->open.next, struct call, node));
     handover_reap(h);
-    watch_close(&h->watch);
+    watch_close(h->worker->loop, &h->watch);
     close(h->fd);
     free(h);
 }

@@ -79,8 +79,10 @@ struct stream {
     struct pass *pass;
     Cursor at;     /* not while LIVE */
     Cursor opened; /* where it began */
-    Msec made, connected;
-    Msec written; /* last, but for presence; while it is full: since when */
+    Msec made;
+    uint32_t greeted; /* ms after that */
+    uint32_t written; /* last, but for presence; while it is full: since when. Of the clock's low
+                         bits: it is never long ago */
     uint32_t part_count;
     uint32_t left; /* a poll: events that its answer still takes */
     uint32_t left_bytes;
@@ -102,6 +104,17 @@ static inline Str stream_user(const struct stream *s)
 static inline Str stream_address(const struct stream *s)
 {
     return str_make(s->text + s->user_len, s->address_len);
+}
+
+static inline Msec stream_greeted(const struct stream *s)
+{
+    return s->made + s->greeted;
+}
+
+/* Since it was written to, or became full. */
+static inline Msec stream_idle(const struct stream *s, Msec now)
+{
+    return (uint32_t)now - s->written;
 }
 
 static inline Str stream_requested(const struct stream *s) /* the cursor as the browser wrote it */

@@ -181,43 +181,46 @@ static uint32_t asked_of(int events)
     return asked; /* errors are told with whatever is asked for */
 }
 
-static bool change(struct watch *w, int how, int events)
+static bool change(struct loop *l, struct watch *w, int how, int events)
 {
     struct epoll_event e = {.events = asked_of(events), .data.ptr = w};
     w->asked = (uint8_t)events;
     w->is_in = how != EPOLL_CTL_DEL;
-    return epoll_ctl(w->loop->epoll, how, w->fd, &e) == 0;
+    return epoll_ctl(l->epoll, how, w->fd, &e) == 0;
 }
 
-bool watch_open(struct watch *w, struct loop *l, int fd, loop_on_events *on_events)
+bool watch_open(struct loop *l, struct watch *w, int fd, loop_on_events *on_events)
 {
-    *w = (struct watch){.loop = l, .on_events = on_events, .fd = fd};
-    if (!change(w, EPOLL_CTL_ADD, 0))
-        w->loop = NULL;
-    return w->loop;
+    *w = (struct watch){.on_events = on_events, .fd = fd};
+    if (!change(l, w, EPOLL_CTL_ADD, 0))
+        w->on_events = NULL;
+    return w->on_events;
 }
 
-void watch_set(struct watch *w, int events)
+void watch_set(struct loop *l, struct watch *w, int events)
 {
     if (events == w->asked && w->is_in == (events != 0))
         return;
-    bool ok = change(w, !events ? EPOLL_CTL_DEL : w->is_in ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, events);
+    bool ok = change(l, w,
+                     !events    ? EPOLL_CTL_DEL
+                     : w->is_in ? EPOLL_CTL_MOD
+                                : EPOLL_CTL_ADD,
+                     events);
     assert(ok);
 }
 
 /* What it watches may live on in another process: closing alone would not take it out. It may be
  * among what is still to be told. */
-void watch_close(struct watch *w)
+void watch_close(struct loop *l, struct watch *w)
 {
-    struct loop *l = w->loop;
-    if (!l)
+    if (!w->on_events)
         return;
     if (w->is_in)
-        change(w, EPOLL_CTL_DEL, 0);
+        change(l, w, EPOLL_CTL_DEL, 0);
     for (int i = 0; i < l->told_count; i++)
         if (l->told[i].data.ptr == w)
             l->told[i].data.ptr = NULL;
-    w->loop = NULL;
+    w->on_events = NULL;
 }
 
 static void on_closed(uv_handle_t *handle)

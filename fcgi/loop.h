@@ -30,18 +30,17 @@ typedef void loop_on_events(struct watch *w, int events);
 
 /* Lies inside what waits (CONTAINER_OF): each stream has one. */
 struct watch {
-    struct loop *loop; /* NULL: not open */
-    loop_on_events *on_events;
+    loop_on_events *on_events; /* NULL: not open */
     int fd;
     uint8_t asked;
     bool is_in; /* the epoll set */
 };
 
 /* False: such a descriptor cannot be waited for (a regular file: it is always ready). */
-bool watch_open(struct watch *w, struct loop *l, int fd, loop_on_events *on_events);
-void watch_set(struct watch *w, int events); /* 0: nothing for now */
+bool watch_open(struct loop *l, struct watch *w, int fd, loop_on_events *on_events);
+void watch_set(struct loop *l, struct watch *w, int events); /* 0: nothing for now */
 /* Before the descriptor is closed; one that is not open is fine. */
-void watch_close(struct watch *w);
+void watch_close(struct loop *l, struct watch *w);
 
 struct timer *timer_new(struct loop *l, void (*on_time)(void *owner), void *owner);
 void timer_every(struct timer *t, Msec every);

@@ -86,15 +86,15 @@ static int serve(const struct options *o, struct listener *l, const struct herit
     /* Whatever log_level is. */
     fprintf(stderr, "ready fcgi=%s worker=%d pid=%d\n", l->where, h->number, (int)getpid());
     if (h->ready >= 0) {
-        watch_open(&w.supervisor, w.loop, h->ready, on_orphaned);
-        watch_set(&w.supervisor, LOOP_ERROR);
+        watch_open(w.loop, &w.supervisor, h->ready, on_orphaned);
+        watch_set(w.loop, &w.supervisor, LOOP_ERROR);
     }
     if (h->takeover < 0 && h->ready >= 0)
         supervise_report(h->ready, w.number, (int)getpid());
     else if (h->takeover < 0)
         notify_ready();
     worker_run(&w);
-    watch_close(&w.supervisor);
+    watch_close(w.loop, &w.supervisor);
     worker_close(&w);
     listener_close(l);
     return EX_OK;
@@ -135,6 +135,7 @@ int main(int argc, char **argv)
     struct options o;
     struct fault why = {0};
     struct heritage inherited;
+    memory_share();
     signal(SIGPIPE, SIG_IGN);
     log_init("belfry-fcgi", LOG_LEVEL_INFO);
     spawn_remember(argv);

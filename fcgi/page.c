@@ -15,7 +15,7 @@ void pages_init(struct pages *ps)
 
 static size_t size_of(const struct page *p)
 {
-    return sizeof *p + p->name_len + p->user_len;
+    return offsetof(struct page, text) + p->name_len + p->user_len;
 }
 
 static void forget(struct pages *ps, struct page *p)
@@ -45,11 +45,11 @@ struct page *page_find(const struct pages *ps, Str name)
 static struct page *make(struct pages *ps, Str name, Str user)
 {
     assert(name.len <= CLIENT_MAX && user.len <= USER_MAX);
-    struct page *p = pool_alloc(&ps->pool, sizeof *p + name.len + user.len);
+    struct page *p = pool_alloc(&ps->pool, offsetof(struct page, text) + name.len + user.len);
     memcpy(p->text, name.p, name.len);
     if (user.len)
         memcpy(p->text + name.len, user.p, user.len);
-    p->name_len = (uint8_t)name.len;
+    p->name_len = name.len & 127;
     p->user_len = (uint8_t)user.len;
     list_init(&p->streams);
     list_append(&ps->present, &p->node);

@@ -14,8 +14,8 @@ struct page {
     struct list streams; /* stream.mates */
     unsigned live, polls;
     struct memory *memory; /* NULL: it has some */
-    uint8_t name_len, user_len;
-    bool is_named;
+    uint8_t user_len, name_len : 7;
+    bool is_named : 1;
     char text[];
 };
 

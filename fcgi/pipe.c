@@ -26,16 +26,16 @@ static void doom(struct pipe *p)
     if (p->is_doomed)
         return;
     p->is_doomed = true;
-    if (p->watch.loop)
-        watch_set(&p->watch, 0);
+    if (p->watch.on_events)
+        watch_set(p->all->loop, &p->watch, 0);
     list_remove(&p->node);
     list_append(&p->all->doomed, &p->node);
 }
 
 static void watch_pipe(struct pipe *p)
 {
-    if (p->watch.loop)
-        watch_set(&p->watch, p->ship ? LOOP_ERROR | LOOP_WRITE : LOOP_ERROR);
+    if (p->watch.on_events)
+        watch_set(p->all->loop, &p->watch, p->ship ? LOOP_ERROR | LOOP_WRITE : LOOP_ERROR);
 }
 
 static bool pipe_write(struct outlet *o, struct chunk *c)
@@ -110,7 +110,7 @@ struct outlet *pipe_new(struct pipes *all, int fd)
     p->outlet.ops = &ops;
     p->all = all;
     p->fd = fd;
-    watch_open(&p->watch, all->loop, fd, on_events);
+    watch_open(all->loop, &p->watch, fd, on_events);
     list_append(&all->open, &p->node);
     watch_pipe(p);
     return &p->outlet;
@@ -137,7 +137,7 @@ void pipes_tick(struct pipes *all, Msec now, Msec patience)
 static void pipe_free(struct pipe *p)
 {
     list_remove(&p->node);
-    watch_close(&p->watch);
+    watch_close(p->all->loop, &p->watch);
     ship_drop(&p->ship);
     close(p->fd);
     free(p);

@@ -162,7 +162,8 @@ struct stream *stream_make(struct roster *r, const struct stream_request *q, str
     s->ops = sink.ops;
     s->to = sink.to;
     s->is_full = sink.is_full;
-    s->made = s->written = r->now = now;
+    s->made = r->now = now;
+    s->written = (uint32_t)now;
     s->ops->attach(s->to, s);
     list_append(&r->streams, &s->node);
     r->stream_count++;
@@ -346,7 +347,7 @@ void stream_bye(struct stream *s, enum bye reason)
     leave_place(s);
     s->state = STREAM_PARTING;
     s->farewell = (uint8_t)reason;
-    s->written = s->roster->now; /* from here on it has slow_timeout to take the rest */
+    s->written = (uint32_t)s->roster->now; /* from here on it has slow_timeout to take the rest */
     if (reason == BYE_SLOW)
         s->roster->counts.slow++;
     if (!s->is_full)

@@ -13,7 +13,7 @@ static Cursor where_to_begin(const struct stream *s, const struct msg_add *m)
     const struct roster *r = s->roster;
     if (m->start != START_DEFAULT)
         return m->from;
-    bool is_young = !s->is_greeted || r->now - s->connected <= CURSOR_HOLDS;
+    bool is_young = !s->is_greeted || r->now - stream_greeted(s) <= CURSOR_HOLDS;
     if (s->start == START_CURSOR && is_young)
         return s->opened;
     return s->at.at > r->at.at ? s->at : r->at;
@@ -77,7 +77,7 @@ static void renew_rights(struct stream *s, const struct msg_add *m)
 /* A held start waits for more additions, but not for ever. */
 static void hold_on(struct stream *s)
 {
-    Msec quiet = s->roster->now + QUIET, end = s->connected + HOLD_MOST;
+    Msec quiet = s->roster->now + QUIET, end = stream_greeted(s) + HOLD_MOST;
     if (replay_is_held(s))
         replay_hold(s, quiet < end ? quiet : end);
 }

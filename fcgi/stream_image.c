@@ -52,8 +52,8 @@ static void put_rights(const struct stream *s, struct buf *out)
 static void put_times(const struct stream *s, Msec now, struct image_stream *m)
 {
     m->made = since(s->made, now);
-    m->connected = since(s->connected, now);
-    m->written = since(s->written, now);
+    m->connected = since(stream_greeted(s), now);
+    m->written = stream_idle(s, now);
     m->full = s->is_full ? m->written : 0;
 }
 
@@ -198,8 +198,8 @@ static void ask_again(struct stream *s, const struct image_stream *m, struct str
 static void take_times(struct stream *s, const struct image_stream *m, Msec now)
 {
     s->made = ago(m->made, now);
-    s->connected = ago(m->connected, now);
-    s->written = ago(s->is_full ? m->full : m->written, now);
+    s->greeted = (uint32_t)since(s->made, ago(m->connected, now));
+    s->written = (uint32_t)(now - (s->is_full ? m->full : m->written));
 }
 
 /* Where it was: live only if the roster is where the stream is. */

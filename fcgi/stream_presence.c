@@ -117,7 +117,7 @@ bool stream_owes_presence(const struct stream *s)
 /* It is no heartbeat: that says where the stream is, too. */
 static bool write_chunk(struct stream *s, struct chunk *chunk)
 {
-    Msec written = s->written;
+    uint32_t written = s->written;
     if (!stream_wrote(s, s->ops->presence(s->to, chunk)))
         return false;
     s->written = written;

@@ -39,7 +39,7 @@ void stream_wake(struct stream *s)
 
 bool stream_wrote(struct stream *s, bool has_room)
 {
-    s->written = s->roster->now;
+    s->written = (uint32_t)s->roster->now;
     if (s->state == STREAM_GONE)
         return false;
     if (has_room)
@@ -111,9 +111,10 @@ bool stream_greet(struct stream *s)
         .ping = s->ping,
     };
     s->is_greeted = true;
-    s->connected = s->roster->now;
+    Msec after = s->roster->now - s->made;
+    s->greeted = after < UINT32_MAX ? (uint32_t)after : UINT32_MAX;
     if (s->is_held)
-        replay_hold(s, s->connected + HOLD_MOST);
+        replay_hold(s, s->roster->now + HOLD_MOST);
     bool has_room = s->ops->connected(s->to, &c);
     buf_fini(&names);
     return stream_wrote(s, has_room) && stream_tell_presence(s);
@@ -200,7 +201,7 @@ static bool is_expired(const struct stream *s)
 void stream_tick(struct stream *s)
 {
     Msec now = s->roster->now;
-    bool is_stuck = s->is_full && now - s->written >= s->roster->options->slow_timeout;
+    bool is_stuck = s->is_full && stream_idle(s, now) >= s->roster->options->slow_timeout;
     if (s->state == STREAM_GONE)
         return;
     if (s->state == STREAM_PARTING) {
@@ -215,7 +216,7 @@ void stream_tick(struct stream *s)
         give_notice(s);
     } else if (stream_owes_presence(s)) {
         stream_tell_presence(s);
-    } else if (!s->is_full && !s->is_poll && now - s->written >= s->ping * (Msec)1000) {
+    } else if (!s->is_full && !s->is_poll && stream_idle(s, now) >= s->ping * (Msec)1000) {
         beat(s);
     } else {
         stream_wake(s);

@@ -157,7 +157,7 @@ static void on_late(struct watch *watch, int events)
         baton_fini(&b);
     }
     if (!ok)
-        watch_set(&t->watch, 0); /* it ended */
+        watch_set(t->worker->loop, &t->watch, 0); /* it ended */
 }
 
 bool take_over(struct worker *w, struct fault *why)
@@ -174,8 +174,8 @@ bool take_over(struct worker *w, struct fault *why)
         return false;
     if (t->listener->lock >= 0)
         lockfile_sign(t->listener->lock);
-    watch_open(&t->watch, w->loop, t->fd, on_late);
-    watch_set(&t->watch, LOOP_READ);
+    watch_open(w->loop, &t->watch, t->fd, on_late);
+    watch_set(w->loop, &t->watch, LOOP_READ);
     log_info("took over", kn("streams", roster_streams(w->roster)),
              kn("connections", conns_count(w->conns)), kn("hub", link_is_up(w->link)));
     return true;
@@ -195,7 +195,7 @@ void take_free(struct take *t)
 {
     if (!t)
         return;
-    watch_close(&t->watch);
+    watch_close(t->worker->loop, &t->watch);
     close(t->fd);
     free(t);
 }

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,11 @@ void memory_is_out(void)
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     (void)written;
     abort();
+}
+
+void memory_share(void)
+{
+    mallopt(M_ARENA_MAX, 1);
 }
 
 static void *checked(void *p)

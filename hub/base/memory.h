@@ -11,6 +11,8 @@
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define COUNT_OF(a)  (sizeof(a) / sizeof((a)[0]))
 
+/* All threads take from one arena, where what one frees serves the other. Before the first. */
+void memory_share(void);
 /* Zeroed memory; free() it. */
 void *must_alloc(size_t size);
 void *must_realloc(void *old, size_t size);
