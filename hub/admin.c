@@ -129,13 +129,13 @@ static bool put_stats(const struct hub *h, const Json *question, struct buf *out
 static void put_channel(const struct hub *h, const struct channel *ch, struct buf *out)
 {
     buf_putz(out, "{\"channel\":");
-    json_put_str(out, ch->name);
+    json_put_str(out, ch->order.name);
     buf_printf(out, ",\"events\":%llu,\"bytes\":%llu,\"oldest\":%llu,\"last\":",
                (unsigned long long)ch->count, (unsigned long long)ch->bytes,
                (unsigned long long)ch->oldest);
     admin_put_cursor(h, out, ch->last);
     buf_putz(out, ",\"floor\":");
-    admin_put_cursor(h, out, ch->floor);
+    admin_put_cursor(h, out, ch->order.floor);
     buf_putc(out, '}');
 }
 
@@ -158,7 +158,7 @@ static bool put_channels(const struct hub *h, const Json *question, struct buf *
         if (n++)
             buf_putc(out, ',');
         put_channel(h, ch, out);
-        last = ch->name;
+        last = ch->order.name;
     }
     buf_putz(out, "],\"next\":");
     if (node && str_starts(node->name, prefix))

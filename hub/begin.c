@@ -30,7 +30,7 @@ static Position lowest_floor(const struct hub *h, Str names, Position join)
     bool has_any = false;
     for (Str name; list_next(&names, &name);) {
         const struct channel *ch = is_pattern(name) ? NULL : channel_find(&h->channels, name);
-        Position floor = ch ? ch->floor : 0;
+        Position floor = ch ? ch->order.floor : 0;
         if (!ch && !is_pattern(name))
             continue;
         lowest = floor < lowest ? floor : lowest;

@@ -3,13 +3,17 @@
 #include "base/memory.h"
 #include "wire/names.h"
 
-#include <stdlib.h>
-
 enum { SLACK = 64 }; /* one part of so many above `keep` */
+
+static size_t size_of(Str name)
+{
+    return offsetof(struct channel, text) + name.len;
+}
 
 void channel_table_init(struct channel_table *c, const struct options *o)
 {
     *c = (struct channel_table){.o = o, .next_row = 1};
+    pool_init(&c->pool);
     map_init(&c->by_name);
     heap_init(&c->due);
     heap_init(&c->aged);
@@ -18,29 +22,29 @@ void channel_table_init(struct channel_table *c, const struct options *o)
 
 void channel_table_fini(struct channel_table *c)
 {
-    heap_fini(&c->due);
-    heap_fini(&c->aged);
     struct channel *ch;
     for (size_t at = 0; (ch = map_next(&c->by_name, &at));)
-        free(ch);
+        pool_free(&c->pool, ch, size_of(ch->order.name));
+    heap_fini(&c->due);
+    heap_fini(&c->aged);
     map_fini(&c->by_name);
+    pool_fini(&c->pool);
 }
 
 static struct channel *make(struct channel_table *c, Str name, Position floor)
 {
-    struct channel *ch = must_alloc(sizeof *ch + name.len);
+    struct channel *ch = pool_alloc(&c->pool, size_of(name));
     memcpy(ch->text, name.p, name.len);
-    ch->name = str_make(ch->text, name.len);
-    ch->floor = floor;
-    ch->keep = options_retention(c->o, ch->name);
-    map_put(&c->by_name, ch->name, ch);
-    order_add(&c->order, &ch->order, ch->name, floor);
+    name.p = ch->text;
+    ch->keep = options_retention(c->o, name);
+    map_put(&c->by_name, name, ch);
+    order_add(&c->order, &ch->order, name, floor);
     return ch;
 }
 
 static void unmake(struct channel_table *c, struct channel *ch)
 {
-    map_del(&c->by_name, ch->name);
+    map_del(&c->by_name, ch->order.name);
     order_remove(&c->order, &ch->order);
     heap_remove(&c->due, &ch->due);
     heap_remove(&c->aged, &ch->aged);
@@ -48,7 +52,7 @@ static void unmake(struct channel_table *c, struct channel *ch)
         list_remove(&ch->changed);
         c->changed_count--;
     }
-    free(ch);
+    pool_free(&c->pool, ch, size_of(ch->order.name));
 }
 
 void channel_load(struct channel_table *c, const struct journal_channel *from)
@@ -146,10 +150,7 @@ void channel_discount(struct channel_table *c, struct channel *ch, const struct 
         lessen(c, ch, p->rows, p->bytes);
     else
         lessen(c, ch, ch->count, ch->bytes); /* nothing is left */
-    if (p->floor > ch->floor) {
-        ch->floor = p->floor;
-        order_raise(&ch->order, p->floor);
-    }
+    order_raise(&ch->order, p->floor);
     ch->oldest = p->oldest;
     if (ch->count == 0)
         ch->emptied = wall;
@@ -184,7 +185,6 @@ void channel_schedule(struct channel_table *c, struct channel *ch)
 void channel_forgotten(struct channel_table *c, struct channel *ch)
 {
     ch->stored = false;
-    ch->floor = c->forgotten;
     order_raise(&ch->order, c->forgotten);
     channel_release(c, ch);
 }
@@ -193,7 +193,7 @@ Position channel_table_floor(const struct channel_table *c, Str name)
 {
     if (!is_pattern(name)) {
         const struct channel *ch = channel_find(c, name);
-        return ch ? ch->floor : c->forgotten;
+        return ch ? ch->order.floor : c->forgotten;
     }
     struct name_range ranges[PATTERN_RANGES];
     Position highest = c->forgotten;

@@ -7,13 +7,13 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/options.h"
+#include "base/pool.h"
 #include "journal.h"
 #include "order.h"
 
 struct channel {
-    Str name;
     uint64_t row;
-    Position last, floor;
+    Position last;
     uint64_t count, bytes;
     Msec oldest;  /* time of the oldest event, or before it; 0: there is none */
     Msec emptied; /* when it came to hold no event */
@@ -23,14 +23,15 @@ struct channel {
     bool is_forgetting;
     unsigned pending; /* its events that are on their way into the log */
     struct heap_node due, aged;
-    struct list changed; /* since the last note */
-    uint64_t note;       /* number of the last note that took it in */
-    struct order_node order;
+    struct list changed;     /* since the last note */
+    uint64_t note;           /* number of the last note that took it in */
+    struct order_node order; /* with its name and its floor */
     char text[];
 };
 
 struct channel_table {
     const struct options *o;
+    struct pool pool; /* of the channels */
     struct map by_name;
     struct order order;
     struct heap due;  /* by the time when retention must look at it; 0: now */

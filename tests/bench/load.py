@@ -7,7 +7,9 @@ import subprocess
 
 from systems import BENCH, HERE
 
-SCHEMA = os.path.join(HERE, "..", "..", "sql", "schema.sql")
+SQL = os.path.join(HERE, "..", "..", "sql")
+SCHEMA = os.path.join(SQL, "schema.sql")
+VERSION = 1 + sum(name.startswith("upgrade-") for name in os.listdir(SQL))
 
 
 class Readers:
@@ -76,7 +78,8 @@ def pipeline(system, seconds, channel="bench", window=4000, channels=1, rate=0):
 def rows(path, amount, batch=512, channels=1):
     """SQLite alone; `amount` in seconds, or as "1000rows"."""
     return finish(subprocess.Popen(
-        [os.path.join(BENCH, "rows"), path, SCHEMA, str(amount), str(batch), str(channels)],
+        [os.path.join(BENCH, "rows"), path, SCHEMA, str(VERSION), str(amount), str(batch),
+         str(channels)],
         stdout=subprocess.PIPE, text=True))
 
 

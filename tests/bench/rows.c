@@ -1,6 +1,6 @@
 /* rows -- the floor of publishing: the same rows in the same tables, by SQLite alone.
  *
- *   rows FILE SCHEMA SECONDS|NNNrows [BATCH] [CHANNELS] [SIZE]
+ *   rows FILE SCHEMA VERSION SECONDS|NNNrows [BATCH] [CHANNELS] [SIZE]
  *
  * Writes events in transactions of BATCH, spread over CHANNELS at random, and prints a line of
  * JSON. The file is a whole journal afterwards: the hub opens it. FULL, as the hub has it; with a
@@ -50,7 +50,7 @@ static void step(struct run *run, sqlite3_stmt *s)
     sqlite3_reset(s);
 }
 
-static void read_schema(struct run *run, const char *path)
+static void read_schema(struct run *run, const char *path, int version)
 {
     FILE *f = fopen(path, "r");
     char *text = calloc(1, 65536);
@@ -58,8 +58,9 @@ static void read_schema(struct run *run, const char *path)
         die(run, path);
     fclose(f);
     do_sql(run, text);
-    do_sql(run, "PRAGMA user_version = 1;"
-                "INSERT INTO epoch VALUES (1, 'benchlog', 1, 1, 'fresh')");
+    snprintf(text, 64, "PRAGMA user_version = %d", version);
+    do_sql(run, text);
+    do_sql(run, "INSERT INTO epoch VALUES (1, 'benchlog', 1, 1, 'fresh')");
     free(text);
 }
 
@@ -72,7 +73,8 @@ static uint64_t count(struct run *run, const char *sql)
     return n;
 }
 
-static void open_file(struct run *run, const char *path, const char *schema, bool is_filled)
+static void open_file(struct run *run, const char *path, const char *schema, int version,
+                      bool is_filled)
 {
     if (sqlite3_open(path, &run->db) != SQLITE_OK)
         die(run, path);
@@ -80,7 +82,7 @@ static void open_file(struct run *run, const char *path, const char *schema, boo
                           : "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     do_sql(run, "PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -32768"); /* the hub's */
     if (count(run, "SELECT count(*) FROM sqlite_schema") == 0)
-        read_schema(run, schema);
+        read_schema(run, schema, version);
     run->rows = run->before = count(run, "SELECT head FROM meta");
     memset(run->is_known, run->before > 0, (size_t)run->channels);
     run->add_event = prepare(run, "INSERT INTO event (position, channel, time, size, flags, data)"
@@ -130,20 +132,20 @@ static void note(struct run *run)
 int main(int argc, char **argv)
 {
     static struct run run;
-    if (argc < 4)
+    if (argc < 5)
         return 64;
     char *rest;
-    double amount = strtod(argv[3], &rest);
+    double amount = strtod(argv[4], &rest);
     bool is_filled = *rest != 0;
-    uint64_t batch = argc > 4 ? strtoull(argv[4], NULL, 10) : 512;
-    run.channels = argc > 5 ? strtoull(argv[5], NULL, 10) : 1;
-    run.size = argc > 6 ? atoi(argv[6]) : 100;
+    uint64_t batch = argc > 5 ? strtoull(argv[5], NULL, 10) : 512;
+    run.channels = argc > 6 ? strtoull(argv[6], NULL, 10) : 1;
+    run.size = argc > 7 ? atoi(argv[7]) : 100;
     run.random = 88172645463325252u;
     run.wall = (long long)time(NULL) * 1000;
     run.is_known = calloc(1, (size_t)run.channels);
     if (!run.is_known || run.size < PAYLOAD_HEAD || run.size > PAYLOAD_MAX)
         return 64;
-    open_file(&run, argv[1], argv[2], is_filled);
+    open_file(&run, argv[1], argv[2], atoi(argv[3]), is_filled);
     uint64_t begin = clock_us(), until = begin + (uint64_t)(amount * 1e6);
     while (is_filled ? (double)run.rows < amount : clock_us() < until) {
         do_sql(&run, "BEGIN IMMEDIATE");

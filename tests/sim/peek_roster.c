@@ -5,7 +5,7 @@
 
 static const char *look_at(const struct roster *r, const struct stream *s)
 {
-    if (s->ask || s->state == STREAM_OPENING)
+    if (s->state == STREAM_OPENING || (s->arrival && s->arrival->ask))
         return "a stream waits for its OPENED";
     if (s->state != STREAM_LIVE)
         return "a stream is not live";

@@ -88,9 +88,9 @@ static void what_is_old_goes_and_then_the_channel(void **state)
     expect(b, "w1", "WELCOME from=4 | OPENED join=4 from=3 gap=pruned oldest=4 missing=a,never");
     b->now.wall = clock_wall();
     fill(b, "a", 1);
-    assert_int_equal(channel_find(&b->hub->channels, STR("a"))->floor, 4);
+    assert_int_equal(channel_find(&b->hub->channels, STR("a"))->order.floor, 4);
     check_figures(b, false);
-    assert_int_equal(channel_find(&b->hub->channels, STR("a"))->floor, 4);
+    assert_int_equal(channel_find(&b->hub->channels, STR("a"))->order.floor, 4);
 }
 
 static void the_whole_log_has_a_bound(void **state)
