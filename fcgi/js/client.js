@@ -7,9 +7,10 @@ import { Http } from './http.js';
 import { Line } from './line.js';
 import { Outbox } from './outbox.js';
 import { Tabs } from './tabs.js';
-import { Token } from './token.js';
 
 const GATHERING = 50;               // ms in which the other tabs say what they want
+
+const revived = (error) => error && Object.assign(new Error(), error);
 
 export class Belfry extends Emitter {
     state = 'connecting';
@@ -19,23 +20,23 @@ export class Belfry extends Emitter {
     error = null;
     cursor = null;
     #channels = new Map();
-    #wants = null;                  // of all tabs, where this one leads: tab -> {name: where to go on}
+    #wants = null;                  // of all tabs, where this one leads: tab -> {names, presence, cursor}
     #naps = new Naps();
     #line = null;
-    #tabs;
-    #planned = null;
+    #tabs = null;
+    #planned = false;
     #off = new AbortController();
 
     /** See README.md for the options. */
     constructor(url = '/events', options = {}) {
         super();
         this.options = options;
-        this.http = new Http(url, new Token(options.token), options, this.#naps);
+        this.http = new Http(url, options, this.#naps);
         this.outbox = new Outbox(this.http, options.queue ?? 100);
         this.key = `belfry ${this.http.url} ${options.share ?? ''}`;
         if (options.resume)
             this.cursor = globalThis.sessionStorage?.getItem(this.key) ?? null;
-        this.#begin();
+        this.#rise();
         this.#listen();
     }
 
@@ -43,13 +44,12 @@ export class Belfry extends Emitter {
     channel(name, options = {}) {
         let channel = this.#channels.get(name);
         if (!channel) {
-            channel = new Channel(this, this.http, name, options);
+            channel = new Channel(this, name, options);
             this.#channels.set(name, channel);
-            this.#plan();
-        } else if (options.presence && !channel.presence) {
+        } else if (options.presence && !channel.who) {
             channel.watch();
-            this.#plan();
         }
+        this.#plan();
         return channel;
     }
 
@@ -58,28 +58,25 @@ export class Belfry extends Emitter {
         return this.outbox.put(send.exclude === true ? { ...send, exclude: this.clientId } : send);
     }
 
+    #all() {
+        return [...this.#channels.values()];
+    }
+
     leave(channel) {
         if (this.#channels.get(channel.name) === channel && this.#channels.delete(channel.name))
             this.#plan();
     }
 
     /** Tries at once; resolves when it is live. */
-    connect() {
+    async connect() {
         this.#nudge();
-        return new Promise((done, fail) => {
-            const look = () => {
-                if (this.state === 'live')
-                    done(this);
-                else if (this.state === 'refused' || this.state === 'closed')
-                    fail(this.error ?? new Error(this.state));
-                else
-                    return;
-                off();
-            };
-            const off = this.on('state', look);
-            if (this.state !== 'refused')
-                look();
-        });
+        while (this.state !== 'live') {
+            if (!this.http.closed)
+                await new Promise((done) => { const off = this.on('state', () => done(off())); });
+            if (this.state === 'refused' || this.state === 'closed')
+                throw this.error ?? new Error(this.state);
+        }
+        return this;
     }
 
     close() {
@@ -87,178 +84,155 @@ export class Belfry extends Emitter {
         this.#off.abort();
         this.#rest();
         this.#naps.wake();
-        this.#setState({ state: 'closed' });
+        this.#does.status({ state: 'closed' });
     }
 
-    #begin() {
-        this.#tabs = new Tabs(this.options.share === false ? null : this.key, {
-            lead: (tabs) => this.#lead(tabs), greet: () => this.#plan(), hear: (message) => this.#hear(message),
+    #listen() {
+        const heard = {
+            online: () => this.#nudge(),
+            visibilitychange: () => this.#nudge(),
+            // A page that is left may be kept for who comes back, with its stream; nobody is there.
+            pagehide: () => {
+                if (this.options.resume && this.cursor)
+                    sessionStorage.setItem(this.key, this.cursor);
+                this.#rest();
+            },
+            pageshow: () => this.#tabs || this.#rise(),
+        };
+        for (const [name, fn] of Object.entries(heard))
+            globalThis.addEventListener?.(name, fn, { signal: this.#off.signal });
+    }
+
+    #rise() {
+        this.#tabs = new Tabs(this.options.share === false ? null : this.key, this.options.patience ?? 5000, {
+            lead: () => this.#lead(),
+            lost: () => this.#stop(),
+            greet: () => this.#plan(),
+            hear: ({ kind, what, tab }) => this.#does[kind]?.(what, tab),
         });
     }
 
     #rest() {
         this.#tabs?.close();
         this.#tabs = null;
+        this.#stop();
+    }
+
+    #stop() {
         this.#line?.close();
         this.#line = this.#wants = null;
-    }
-
-    #listen() {
-        const heard = (target, name, fn) => target?.addEventListener?.(name, fn, { signal: this.#off.signal });
-        const { document } = globalThis;
-        heard(globalThis, 'online', () => this.#nudge());
-        heard(document, 'visibilitychange', () => document.hidden || this.#nudge());
-        // A page that is left may be kept for who comes back, with its stream; nobody is there.
-        heard(globalThis, 'pagehide', () => {
-            this.#remember();
-            this.#rest();
-        });
-        heard(globalThis, 'pageshow', () => this.#tabs || this.#begin());
-    }
-
-    #remember() {
-        if (this.options.resume && this.cursor)
-            globalThis.sessionStorage?.setItem(this.key, this.cursor);
     }
 
     #nudge() {
         this.#naps.wake();
         this.#line?.nudge();
-        this.#tabs?.say({ kind: 'nudge' });
+        this.#tabs?.say('nudge');
     }
 
     // What this tab wants is said when all of it is known: in a moment.
-    #plan() {
-        this.#planned ??= Promise.resolve().then(() => {
-            this.#planned = null;
-            if (!this.#tabs)
-                return;
-            const wants = {};
-            for (const { name, joined, presence } of this.#channels.values())
-                wants[name] = { from: joined ? this.cursor : null, presence };
-            this.#tabs.say({ kind: 'want', tab: this.#tabs.id, wants });
-            this.#want(this.#tabs.id, wants);
-            if (this.#line)
-                this.#begin({ channels: this.#line.joined, cursor: this.#line.cursor });    // left, and joined again meanwhile
-        });
+    async #plan() {
+        if (this.#planned)
+            return;
+        this.#planned = true;
+        await null;
+        this.#planned = false;
+        const channels = this.#all();
+        const want = {
+            names: channels.map(({ name }) => name), presence: channels.some(({ who }) => who), cursor: this.cursor,
+        };
+        this.#tabs?.say('want', want);
+        this.#does.want(want, this.#tabs?.id);
     }
 
-    /** What a tab wants, where this one leads. */
-    #want(tab, wants) {
-        if (!this.#wants)
-            return;
-        this.#wants.set(tab, wants);
-        const all = new Map();
-        for (const [name, { from, presence }] of [...this.#wants.values()].flatMap(Object.entries)) {
-            const known = all.get(name);
-            all.set(name, { from: from ?? known?.from, presence: presence || known?.presence });
-        }
-        this.#line?.want(all);
+    // What all tabs want.
+    #unite() {
+        const all = [...this.#wants.values()];
+        this.#line?.want(all.flatMap(({ names }) => names), all.some(({ presence }) => presence));
     }
 
-    async #lead(tabs) {
-        if (this.#tabs !== tabs)
-            return;
-        this.#wants = new Map();
-        // The others say what they want, so that the stream begins with all of it.
-        this.#tabs.say({ kind: 'lead' });
-        await this.#naps.sleep(this.cursor ? GATHERING : 0);
-        if (this.#tabs !== tabs)
-            return;
-        this.#line = new Line(this.http, this.options, this.cursor, (kind, what) => {
-            tabs.say({ kind, what });
-            this.#take(kind, what);
-        });
+    async #lead() {
+        const wants = this.#wants = new Map([[this.#tabs.id, { names: [] }]]);
+        // The others say what they want, so that the stream begins with all of it, where the last one of them is.
+        this.#tabs.say('lead');
         this.#plan();
-        await this.#planned;
-        this.#line?.open();
-    }
-
-    // Messages of other tabs.
-    #hear({ kind, what, tab, wants }) {
-        if (kind === 'lead')
-            this.#plan();
-        else if (kind === 'nudge')
-            this.#line?.nudge();
-        else if (kind === 'want')
-            this.#meet(tab, wants);
-        else if (!this.#line)
-            this.#take(kind, what);
-    }
-
-    #meet(tab, wants) {
-        if (this.#wants?.has(tab) === false)
-            this.#tabs.whenGone(tab, () => this.#want(tab, {}));
-        this.#want(tab, wants);
-        if (this.#line) {
-            this.#tabs.say({ kind: 'joined', what: { channels: this.#line.joined, cursor: this.#line.cursor } });
-            this.#tabs.say({ kind: 'status', what: this.#line.status() });
-        }
-    }
-
-    // What the line hears, here or in the tab that leads.
-    #take(kind, what) {
-        const channels = [...this.#channels.values()];
-        if (kind === 'status') {
-            this.#setState(what);
-        } else if (kind === 'joined') {
-            this.#joined(what);
-        } else if (kind === 'cursor') {
-            this.cursor = what;
-        } else if (kind === 'polled') {
-            this.cursor = what;
-            channels.forEach((channel) => channel.look());
-        } else if (kind === 'presence') {
-            this.#channels.get(what.channel)?.heard(what);
-        } else if (kind === 'event') {
-            this.cursor = what.cursor ?? this.cursor;
-            this.emit('*', what.event.data, what.event);
-            channels.filter(({ name }) => takesIn(name, what.event.channel)).forEach((channel) => channel.take(what.event));
-        } else if (kind === 'gap') {
-            this.emit('gap', what);
-            channels.filter(({ name }) => what.channels?.includes(name)).forEach((channel) => channel.gap(what));
-        } else if (kind === 'refused') {
-            const channel = this.#channels.get(what.name);
-            this.#channels.delete(what.name);
-            channel?.emit('error', Object.assign(new Error(), what.error));
-        }
-    }
-
-    #setState({ state, transport = this.transport, clientId = this.clientId, user = this.user, error }) {
-        const changed = state !== this.state || transport !== this.transport;
-        Object.assign(this, { state, transport, clientId, user });
-        this.error = error ? Object.assign(new Error(), error) : null;
-        if (changed)
-            this.emit('state', state, { transport, error: this.error });
-    }
-
-    #joined({ channels, cursor }) {
-        const behind = !this.#line && this.cursor && position(cursor) > position(this.cursor);
-        if (behind)
-            this.#catchUp(this.cursor);
-        this.cursor ??= cursor;
-        for (const channel of this.#channels.values()) {
-            if (!channel.joined && channels.includes(channel.name))
-                channel.begin(behind ? this.cursor : cursor, this.#line && this.transport === 'stream');
-        }
-        if (behind)
-            this.cursor = cursor;
-    }
-
-    // The tab that leads is further than this one: what is between comes from the log.
-    async #catchUp(after) {
-        const channels = [...this.#channels.values()];
-        if (!channels.length)
+        await this.#naps.sleep(this.cursor ? GATHERING : 0);
+        if (this.#wants !== wants)
             return;
-        channels.forEach((channel) => {
-            channel.hold();
-            channel.look();
+        const [cursor = null] = [...wants.values()].map((want) => want.cursor).filter(Boolean).sort((a, b) => position(a) - position(b));
+        const line = this.#line = new Line(this.http, cursor, (kind, what) => {
+            if (this.#line === line)
+                this.#tell(kind, what);
         });
-        const names = channels.map(({ name }) => name);
-        const { events, gap } = await this.http.since(after, names)
-            .catch(() => ({ events: [], gap: { requested: after, oldest: null, reason: 'unknown', channels: names } }));
-        if (gap)
-            this.#take('gap', gap);
-        channels.forEach((channel) => channel.release(events.filter((event) => takesIn(channel.name, event.channel))));
+        this.#unite();
+        line.open();
     }
+
+    #tell(kind, what) {
+        this.#tabs.say(kind, what);
+        this.#does[kind]?.(what);
+    }
+
+    // What tabs say to each other, and who leads to all.
+    #does = {
+        lead: () => this.#plan(),
+        nudge: () => this.#line?.nudge(),
+        rewind: (cursor) => this.#line?.rewind(cursor),
+        ping: () => this.#line && this.#tabs.say('status', this.#line.status()),
+        want: (want, tab) => {
+            if (!this.#wants)
+                return;
+            if (!this.#wants.has(tab))
+                this.#tabs.whenGone(tab, () => this.#wants?.delete(tab) && this.#unite());
+            this.#wants.set(tab, want);
+            this.#unite();
+            if (this.#line) {
+                this.#tell('joined', { channels: this.#line.joined, cursor: this.#line.cursor });
+                this.#does.ping();
+            }
+        },
+        status: ({ state, transport = this.transport, clientId = this.clientId, user = this.user, error }) => {
+            const changed = state !== this.state || transport !== this.transport;
+            Object.assign(this, { state, transport, clientId, user, error: revived(error) });
+            if (changed)
+                this.emit('state', state, { transport, error: this.error });
+        },
+        joined: ({ channels, cursor }) => {
+            // Who leads is further: what is between comes once more, and is new to this tab alone.
+            if (position(cursor) > position(this.cursor))
+                this.#tabs.say('rewind', this.cursor);
+            this.cursor ??= cursor;
+            for (const channel of this.#all()) {
+                if (!channel.joined && channels.includes(channel.name))
+                    channel.start(this.cursor, this.#line && this.transport === 'stream');
+            }
+        },
+        cursor: (cursor) => { this.cursor = cursor; },
+        polled: (cursor) => {
+            this.cursor = cursor;
+            this.#all().forEach((channel) => channel.who?.look());
+        },
+        event: (event) => {
+            this.cursor = event.id ?? this.cursor;
+            if (this.isNew(event))
+                this.emit('*', event.data, event);
+            for (const channel of this.#all().filter(({ name }) => takesIn(name, event.channel)))
+                channel.take(event);
+        },
+        gap: (gap) => {
+            const heard = [this, ...this.#all().filter(({ name }) => gap.channels?.includes(name))];
+            for (const one of heard) {
+                // Another log may have begun, whose positions are lower.
+                if (gap.reason === 'reset' || gap.reason === 'unknown')
+                    one.begin();
+                one.emit('gap', gap);
+            }
+        },
+        presence: (said) => this.#channels.get(said.channel)?.who?.take(said),
+        refused: ({ name, error }) => {
+            const channel = this.#channels.get(name);
+            if (this.#channels.delete(name))
+                this.#plan();
+            channel?.emit('error', revived(error));
+        },
+    };
 }

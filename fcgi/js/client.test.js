@@ -7,7 +7,7 @@ import { position, takesIn } from './base.js';
 import { Belfry } from './client.js';
 import { Members } from './members.js';
 import { fake, until } from './fake.js';
-import { parser } from './sse.js';
+import { read } from './sse.js';
 
 let worker;
 let hubs;
@@ -32,14 +32,14 @@ function heard(channel) {
     return got;
 }
 
-test('a stream cut anywhere is read the same', () => {
-    const text = ': hi\r\nretry: 5\nid: a-1\nevent: x\ndata: one\rdata:two\n\nid: a-2\n\ndata\n\n:\n\n';
-    const whole = [{ retry: 5 }, { id: 'a-1', event: 'x', data: 'one\ntwo' }, { id: 'a-2' }, { data: '' }];
-    for (let cut = 0; cut <= text.length; cut += 1) {
+test('a stream cut anywhere is read the same', async () => {
+    const bytes = Buffer.from('retry: 5\n:\nid: a-1\nevent: x\ndata: "é: \u2028id: a-9"\n\nid: a-2\n\ndata:2\n\n:\n\nid: a-3\n');
+    const whole = [{ retry: '5', '': '', id: 'a-1', event: 'x', data: '"é: \u2028id: a-9"' }, { id: 'a-2' }, { data: '2' }, { '': '' }];
+    for (let cut = 0; cut <= bytes.length; cut += 1) {
         const got = [];
-        const push = parser((block) => got.push(block));
-        push(text.slice(0, cut));
-        push(text.slice(cut));
+        await read(new Response(new Blob([bytes]).stream().pipeThrough(new TransformStream({
+            transform: (all, out) => [all.subarray(0, cut), all.subarray(cut)].forEach((part) => out.enqueue(part)),
+        }))), (blocks) => got.push(...blocks));
         assert.deepEqual(got, whole, `cut at ${cut}`);
     }
 });
@@ -97,7 +97,6 @@ test('joins and leaves go to the stream that is open; a refusal is the channel\'
     assert.deepEqual(worker.asked.at(-1).body.channels, ['a']);
     assert.equal(worker.streams.length, 1);
     const got = heard(b);
-    worker.tell(5, 'b');                // from before the join
     worker.tell(6, 'b');
     await until(() => got.length);
     assert.deepEqual(got, [6]);
@@ -241,7 +240,7 @@ test('a token is renewed before it ends, when it is refused, and when a stream e
     assert.deepEqual(worker.asked.at(-1).body, { clientId: hub.clientId });
     worker.streams[1].res.end('event: bye\ndata: {"reason":"expired"}\n\n');
     await until(() => worker.streams[2]);
-    assert.equal(worker.streams[2].headers.authorization, 'Bearer t4');
+    assert.equal(worker.streams[2].headers.authorization, 'Bearer t3');
 });
 
 test('refused for good: says why, and tries again when it is asked to', async () => {
@@ -269,44 +268,48 @@ const change = (version, count, more) => ({ version, count, anonymous: 0, join: 
 
 function members() {
     const [said, asked] = [[], []];
-    const all = new Members(() => new Promise((done, fail) => { asked.push({ done, fail }); }),
-                            (name, what) => said.push(name === 'presence' ? what.map((one) => one.user).join() : `${name} ${what.user ?? what.message}`));
-    return { all, said, asked };
+    const channel = {
+        members: [],
+        http: { naps: { sleep: async () => {} }, insist: () => new Promise((done, fail) => { asked.push({ done, fail }); }) },
+        emit: (name, what) => said.push(name === 'presence' ? what.map((one) => one.user).join() : `${name} ${what.user ?? what.message}`),
+    };
+    return { all: new Members(channel), channel, said, asked };
 }
 
 test('who is here: a state, changes, and what another state says has changed', () => {
-    const { all, said, asked } = members();
+    const { all, channel, said, asked } = members();
     all.take(state(7, 'ann'));
     all.take(change(8, 3, { join: [user('ben'), user('cid')] }));
     all.take(change(9, 2, { leave: [{ user: 'ann', verified: true }], update: [user('ben', 2)] }));
     all.take(change(9, 9, { join: [user('old')] }));
-    assert.deepEqual([all.list.map((one) => [one.user, one.devices]), all.count], [[['cid', 1], ['ben', 2]], 2]);
+    assert.deepEqual([channel.members.map((one) => [one.user, one.devices]), channel.count], [[['cid', 1], ['ben', 2]], 2]);
     all.take(state(3, 'ben', 'dee'));
     all.take(change(4, 3, { join: [{ ...user('dee'), verified: false }] }));
     assert.deepEqual(said, ['ann', 'join ben', 'join cid', 'ann,ben,cid', 'leave ann', 'cid,ben',
                             'join dee', 'leave cid', 'ben,dee', 'join dee', 'ben,dee,dee']);
     all.take({ version: 5, state: { count: 300, anonymous: 1 } });
-    assert.deepEqual([all.list, all.count, all.anonymous, said.pop(), asked.length], [[], 300, 1, '', 0]);
+    assert.deepEqual([channel.members, channel.count, said.pop(), asked.length], [[], 300, '', 0]);
     all.take(state(6, 'ann'));
     assert.equal(said.pop(), 'ann', 'who was there unnamed has not come');
 });
 
 test('who is here: a hole is asked for until all that was heard of is in; a state ends the question', async () => {
-    const { all, said, asked } = members();
+    const { all, channel, said, asked } = members();
     all.take(state(1, 'ann'));
     all.take(change(3, 3));
     all.take(change(4, 3));
+    await until(() => asked[0]);
     asked[0].done(state(3, 'ann', 'ben'));
     await until(() => asked[1]);
     asked[1].done(state(4, 'ann', 'ben', 'cid'));
-    await until(() => all.count === 3);
+    await until(() => channel.count === 3);
     assert.deepEqual(said.slice(1), ['join ben', 'join cid', 'ann,ben,cid']);
     all.take(change(6, 1));
     await until(() => asked[2]);
     all.take(state(2, 'dee'));          // of a hub that was started again
     asked[2].done(state(6, 'ann'));
     all.take(change(3, 0, { leave: [{ user: 'dee', verified: true }] }));
-    await until(() => all.count === 0);
+    await until(() => channel.count === 0);
     all.look();
     await until(() => asked[3]);
     asked[3].fail(new Error('no'));
@@ -315,7 +318,7 @@ test('who is here: a hole is asked for until all that was heard of is in; a stat
 });
 
 test('who is here comes on the stream where it is wanted, and is asked for over polls', async () => {
-    const hub = open({ name: 'zoe', patience: 80 });
+    const hub = open({ name: 'zoe', patience: 500 });
     hub.channel('a');
     await hub.connect();
     assert.equal(worker.streams[0].query.get('presence'), null);
@@ -354,7 +357,7 @@ test('typing is said now and then, not to this browser, and ended at once', asyn
     assert.equal(sent[0].exclude, hub.clientId);
 });
 
-test('tabs share a stream; the next one goes on from where the first one was, and fetches what it missed', async () => {
+test('tabs share a stream; the next one goes on from where the first one was, and what it missed comes again', async () => {
     const held = new Map();
     const locks = { request: (name, options, fn) => {
         const queue = held.get(name) ?? Promise.resolve();
@@ -385,12 +388,18 @@ test('tabs share a stream; the next one goes on from where the first one was, an
         worker.tell(3);
         await until(() => three.length);
         assert.deepEqual([one, two, three, worker.streams.length], [[1], [1, 2, 3], [3], 2]);
-        // The bus said nothing for a while: 5 is heard, and what was before it comes from the log.
-        worker.answers['/history'] = () => [200, { events: [worker.event(4), worker.event(5)], cursor: 'aaaaaaaa-5', next: null, gap: null }];
+        // The bus said nothing for a while: who leads begins again where the last one is.
+        await until(() => two.length === 3);
         const slow = new BroadcastChannel(late.key);
+        const asked = new Promise((done) => { slow.onmessage = ({ data }) => data.kind === 'rewind' && done(data.what); });
         slow.postMessage({ kind: 'joined', what: { channels: ['room'], cursor: 'aaaaaaaa-5' } });
-        await until(() => three.length === 3);
-        assert.deepEqual(three, [3, 4, 5]);
+        assert.equal(await asked, 'aaaaaaaa-3');
+        slow.postMessage({ kind: 'rewind', what: 'aaaaaaaa-2' });
+        const again = await until(() => worker.streams[2]);
+        assert.equal(again.query.get('cursor'), 'aaaaaaaa-2');
+        [3, 4].forEach((n) => worker.tell(n));
+        await until(() => three.length === 2);
+        assert.deepEqual([two, three], [[1, 2, 3, 4], [3, 4]]);
         slow.close();
     } finally {
         hubs.forEach((hub) => hub.close());

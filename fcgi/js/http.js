@@ -3,77 +3,80 @@
 import { backoff } from './base.js';
 
 const HINTS = {
-    401: 'log in again, or let the option token return a fresh one',
+    401: 'log in again, or let the option token give a fresh one',
     403: 'grant it in the token, or open the channel in belfry.conf',
     404: 'is the address of Belfry right?',
     413: 'send less at once',
 };
 const ANSWER_WITHIN = 20000;
 
-/** An error with what the server said and what to do about it. `passes`: later it may go well. */
+/** An error with what the server said and what to do about it. */
 export function refusal(status, said, after) {
     const code = said.type?.split('#')[1];
-    const words = [`${status} ${code ?? said.title ?? 'refused'}`, said.detail, HINTS[status]];
+    const words = [`${status} ${code ?? 'refused'}`, said.detail, HINTS[status]];
     return Object.assign(new Error(words.filter(Boolean).join(': ')), {
         name: 'BelfryError', status, code, detail: said.detail, after: 1000 * after || 0,
-        passes: status >= 500 || status === 429 || status === 408,
     });
 }
 
+/** Later it may go well. */
+export const passes = ({ status }) => !status || status >= 500 || status === 429 || status === 408;
+
 export class Http {
-    constructor(url, token, options, naps) {
+    #token = null;                  // a promise
+
+    constructor(url, options, naps) {
         this.url = url.replace(/\/$/, '');
-        this.token = token;
+        this.options = options;
         this.naps = naps;
-        this.credentials = options.credentials ?? 'same-origin';
-        this.fetch = options.fetch ?? ((...args) => fetch(...args));
+    }
+
+    /** `fresh`: what there is was refused, or soon will be. */
+    async token(fresh) {
+        const { token } = this.options;
+        if (typeof token !== 'function')
+            return token;
+        try {
+            return await (this.#token = (!fresh && this.#token) || token());
+        } catch (error) {
+            this.#token = null;
+            throw error;
+        }
     }
 
     /** The answer; throws a refusal, or what fetch throws where there is no answer. */
-    async ask(path, { body, signal = AbortSignal.timeout(ANSWER_WITHIN), accept = 'application/json', fresh } = {}) {
-        const token = await this.token.get(fresh);
-        const headers = { Accept: accept };
+    async ask(path, body, signal = AbortSignal.timeout(ANSWER_WITHIN), fresh = false) {
+        const token = await this.token(fresh);
+        const headers = { Accept: 'text/event-stream, application/json' };
         if (token)
             headers.Authorization = `Bearer ${token}`;
         if (body)
             headers['Content-Type'] = 'application/json';
-        const answer = await this.fetch(this.url + path, {
-            method: body ? 'POST' : 'GET', headers, body, signal, credentials: this.credentials, cache: 'no-store',
+        const answer = await (this.options.fetch ?? fetch)(this.url + path, {
+            method: body ? 'POST' : 'GET', headers, body, signal, cache: 'no-store',
+            credentials: this.options.credentials ?? 'same-origin',
         });
         if (answer.ok)
             return answer;
-        if (answer.status === 401 && token && !fresh && typeof this.token.given === 'function')
-            return this.ask(path, { body, signal, accept, fresh: true });
+        if (answer.status === 401 && this.#token && !fresh)
+            return this.ask(path, body, signal, true);
         throw refusal(answer.status, await answer.json().catch(() => ({})), answer.headers.get('Retry-After'));
     }
 
-    async post(path, body) {
-        return (await this.ask(path, { body: JSON.stringify(body) })).json();
+    async json(path, body) {
+        return (await this.ask(path, body)).json();
     }
 
     /** Asks until there is an answer that stays; `until`: when to give up. */
-    async insist(path, body, until) {
+    async insist(path, body, until = Infinity) {
         for (let tries = 0; ; tries += 1) {
             try {
-                return await (await this.ask(path, { body })).json();
+                return await this.json(path, body);
             } catch (error) {
-                if (this.closed || (error.status && !error.passes) || Date.now() > until())
+                if (this.closed || !passes(error) || Date.now() > until)
                     throw error;
                 await this.naps.sleep(Math.max(error.after ?? 0, backoff(tries)));
             }
         }
-    }
-
-    /** All that came on `channels` after an id, in order, and whether something is missing. */
-    async since(after, channels) {
-        const all = { events: [], gap: null };
-        const query = new URLSearchParams({ channel: channels.join(','), limit: 1000 });
-        for (let page = { cursor: after, next: true }; page.next;) {
-            query.set('after', page.cursor);
-            page = await this.insist(`/history?${query}`, undefined, () => Infinity);
-            all.events.push(...page.events);
-            all.gap ??= page.gap;
-        }
-        return all;
     }
 }

@@ -2,57 +2,55 @@
 // or cuts them. Knows which channels are wanted and how far it has come; never who listens.
 
 import { backoff, position, randomName } from './base.js';
-import { refusal } from './http.js';
-import { parser, read } from './sse.js';
+import { passes } from './http.js';
+import { read } from './sse.js';
 
 const CUTS_MOST = 3;                // streams in a row that were cut young
-const NEVER = 4e9;                  // nothing that is logged came after it: from here on
 const TRIAL_MOST = 30 * 60000;
 const WAITS = [2, 25];              // seconds that a poll waits, at least and at most
 const LOOKS = 10;                   // … where it is asked after each who is there
+const NEVER = 4e9;                  // nothing that is logged came after it: from here on
 
 // As it may be told to other tabs.
 const plain = ({ message, status, code, detail }) => ({ message, status, code, detail });
-// Which channel a refusal is about.
-const nameOf = (error) => /^channel: (.*): [^:]+$/.exec(error.detail ?? '')?.[1];
 
 export class Line {
     transport = 'stream';
     state = 'connecting';
     clientId = randomName();
     joined = [];                    // what the server says that we hear
-    #asked = [];                    // what we asked for
-    #wanted = new Map();            // name -> {from, presence}
-    #watching = false;              // whether the stream that is open tells who is there
+    #asked = new Set();             // what we asked for
+    #wanted = new Set();
+    #presence = false;              // whether to tell who is there
+    #watching = false;              // whether the stream that is open does
     #abort = null;
     #again = false;
     #heardAt = 0;
     #quiet = Infinity;              // so long a silence means that the stream is dead
+    #end;                           // what is to be said about the end of a stream: connected, bye, silent, error
     #retry = 2000;
     #tries = 0;
     #cuts = 0;
-    #wait = WAITS[1];
+    #wait;
     #trial;                         // how long polls go on before streams are tried again
-    #trialAt;
+    #fell;
     #changing = Promise.resolve();
-    #refused = null;
     #why = null;                    // what the last try failed of
 
     /** `tell(kind, what)`: status, joined, event, cursor, gap, refused, presence, polled. */
-    constructor(http, options, cursor, tell) {
+    constructor(http, cursor, tell) {
         this.http = http;
         this.cursor = cursor;
         this.tell = tell;
-        this.patience = options.patience ?? 5000;
-        this.options = options;
+        this.patience = http.options.patience ?? 5000;
         this.#trial = 12 * this.patience;
     }
 
     /** Goes on until it is closed or refused for good; open() then begins anew. */
     async open() {
-        this.#refused = null;
-        while (!this.closed && !this.#refused) {
-            const pause = await (this.transport === 'poll' ? this.#poll() : this.#stream());
+        this.state = 'connecting';
+        while (!this.closed && this.state !== 'refused') {
+            const pause = await this.#once();
             if (pause && !this.closed) {
                 this.#status('waiting');
                 await this.http.naps.sleep(pause);
@@ -67,10 +65,18 @@ export class Line {
 
     /** There is reason to try at once: the network is back, somebody looks, somebody asks. */
     nudge() {
-        if (this.#refused)
+        if (this.state === 'refused')
             this.open();
         else if (Date.now() - this.#heardAt > this.#quiet)
             this.#restart();
+    }
+
+    /** Somebody has heard nothing since then. */
+    rewind(cursor) {
+        if (position(cursor) < position(this.cursor)) {
+            this.cursor = cursor;
+            this.#restart();
+        }
     }
 
     // What is open now ends, and the next one begins at once.
@@ -79,9 +85,9 @@ export class Line {
         this.#abort?.abort();
     }
 
-    /** `wanted`: name -> {from: where to go on, null: from here on; presence: whether to tell who is there}. */
-    want(wanted) {
-        this.#wanted = wanted;
+    want(names, presence) {
+        this.#wanted = new Set(names);
+        this.#presence = presence;
         this.#changing = this.#changing.then(() => this.#change()).catch(async () => {
             await this.http.naps.sleep(backoff(this.#tries++));
             this.#restart();
@@ -89,8 +95,8 @@ export class Line {
     }
 
     status() {
-        const { state, transport, clientId, user, cursor } = this;
-        return { state, transport, clientId, user, cursor, error: this.#refused ?? (state === 'waiting' ? this.#why : null) };
+        const { state, transport, clientId, user } = this;
+        return { state, transport, clientId, user, error: /waiting|refused/.test(state) ? this.#why : null };
     }
 
     #status(state) {
@@ -98,31 +104,27 @@ export class Line {
         this.tell('status', this.status());
     }
 
-    #query() {
+    #query(more) {
+        const { ping, name } = this.http.options;
         const query = new URLSearchParams({ envelope: 1, client: this.clientId });
-        if (this.cursor)
-            query.set('cursor', this.cursor);
-        for (const option of ['ping', 'name']) {
-            if (this.options[option])
-                query.set(option, this.options[option]);
+        for (const [option, value] of Object.entries({ cursor: this.cursor, ping, name, presence: this.#presence && 1, ...more })) {
+            if (value)
+                query.set(option, value);
         }
-        this.#watching = this.#watches();
-        if (this.#watching)
-            query.set('presence', 1);
-        this.#asked = [...this.#wanted.keys()];
-        this.#asked.forEach((name) => query.append('channel', name));
+        this.#watching = this.#presence;
+        this.#asked = new Set(this.#wanted);
+        this.#asked.forEach((channel) => query.append('channel', channel));
         return query;
     }
 
-    #watches() {
-        return [...this.#wanted.values()].some(({ presence }) => presence);
-    }
-
-    /** One stream, to its end; returns how long to wait before the next one. */
-    async #stream() {
-        const abort = new AbortController();
+    /** One stream, to its end, or one poll; returns how long to wait before the next one. */
+    async #once() {
+        const polls = this.transport === 'poll';
+        if (polls && Math.abs(Date.now() - this.#fell) > this.#trial)
+            return this.#rise();
+        const abort = this.#abort = new AbortController();
         const began = Date.now();
-        const end = {};                     // what is to be said about it: connected, bye, silent, error
+        const end = this.#end = {};
         let watch;
         const alive = (ms) => {
             clearTimeout(watch);
@@ -132,99 +134,114 @@ export class Line {
                 abort.abort();
             }, ms);
         };
-        this.#abort = abort;
         this.#quiet = Infinity;
-        this.#status('connecting');
         try {
-            alive(this.patience);
-            const answer = await this.http.ask(`?${this.#query()}`, { accept: 'text/event-stream', signal: abort.signal });
-            const push = parser((block) => this.#block(block, end));
-            await read(answer, (text) => {
-                push(text);
-                alive(Math.min(this.#quiet, 40000));
-            });
+            if (polls) {
+                await this.#poll(abort.signal, alive);
+            } else {
+                this.#status('connecting');
+                alive(this.patience);
+                await read(await this.http.ask(`?${this.#query()}`, undefined, abort.signal), (blocks) => {
+                    blocks.forEach((block) => this.#block(block));
+                    alive(Math.min(this.#quiet, 40000));
+                });
+            }
         } catch (error) {
             end.error = error;
         }
         clearTimeout(watch);
         abort.abort();
-        return this.#after(end, Date.now() - began);
+        return this.#after(Date.now() - began, polls);
     }
 
-    #block({ id, event, data, retry }, end) {
+    async #poll(signal, alive) {
+        const fresh = this.state !== 'live' || [...this.#wanted].some((name) => !this.joined.includes(name));
+        const wait = fresh ? '0' : Math.min(this.#wait, this.#presence ? LOOKS : Infinity);
+        alive(1000 * wait + 4 * this.patience);
+        const query = this.#query({ wait });
+        const answer = await this.http.ask(`/poll?${query}`, undefined, signal);
+        const { gap, events, cursor, clientId } = await answer.json();
+        this.#tries = 0;
+        this.clientId = clientId;
+        this.cursor = cursor;
+        if (gap)
+            this.tell('gap', gap);
+        if (fresh)
+            this.#joined([...this.#asked]);
+        events.forEach((event) => this.tell('event', event));
+        this.tell('polled', cursor);
+        if (fresh)
+            this.#status('live');
+    }
+
+    #block({ id, event, data, retry }) {
         if (retry)
-            this.#retry = retry;
+            this.#retry = Number(retry);
         if (id)
             this.cursor = id;
-        if (data === undefined) {
-            if (id)
-                this.tell('cursor', id);
-            return;
-        }
-        const said = JSON.parse(data);
+        const said = data && JSON.parse(data);
         if (event === 'connected')
-            this.#connected(said, end);
+            this.#connected(said);
         else if (event === 'bye')
-            end.bye = said.reason;
+            this.#end.bye = true;
         else if (event === 'token')
             this.#refresh().catch(() => {});   // a bye follows, and a fresh token then
-        else if (event === 'gap' || event === 'presence')
-            this.tell(event, said);
-        else if (!event)
-            this.tell('event', { event: said, cursor: this.cursor });
+        else if (event)
+            this.tell(event, said);            // gap, presence
+        else if (said)
+            this.tell('event', said);
+        else if (id)
+            this.tell('cursor', id);
     }
 
-    #connected(said, end) {
-        end.connected = true;
+    #connected(said) {
+        this.#end.connected = true;
         this.#tries = 0;
         this.#quiet = 2500 * said.ping;
         this.cursor ??= said.cursor;
         this.clientId = said.clientId;
         this.user = said.user;
-        this.#joined(said.channels, this.cursor);
+        this.#joined(said.channels);
         this.#status('live');
-        this.want(this.#wanted);
+        this.want(this.#wanted, this.#presence);
     }
 
-    #joined(channels, cursor) {
+    #joined(channels) {
         this.joined = channels;
-        this.tell('joined', { channels, cursor });
+        this.tell('joined', { channels, cursor: this.cursor });
     }
 
-    /** What the end of a stream says about the way to the server; returns how long to wait. */
-    async #after({ error, connected, bye, silent }, lived) {
-        if (this.#isOver())
+    /** What the end says about the way to the server; returns how long to wait. */
+    #after(lived, polls) {
+        const { error, connected, bye, silent } = this.#end;
+        if (this.closed || this.#again) {
+            this.#again = false;
             return 0;
+        }
         this.#why = error && plain(error);
         if (error?.status)
             return this.#refusal(error);
-        if (bye === 'kicked')
-            return this.#refusal(refusal(403, { detail: 'kicked' }));
-        if (bye === 'expired')
-            await this.http.token.get(true).catch(() => {});
         if (bye)
-            return bye === 'expired' ? 0 : this.#retry;
-        if (connected)
-            this.#cuts = lived < 4 * this.patience ? this.#cuts + 1 : 0;
-        if (silent || this.#cuts >= CUTS_MOST)
+            return this.#retry;
+        if (polls)
+            return error ? this.#unpolled(lived) : 0;
+        if (connected) {
+            this.#cuts = silent || lived < 4 * this.patience ? this.#cuts + 1 : 0;
+            if (!this.#cuts)
+                this.#trial = 12 * this.patience;
+        }
+        if (this.#cuts >= CUTS_MOST || (silent && !connected))
             return this.#fall();
         return connected ? this.#retry : backoff(this.#tries++);
-    }
-
-    // Whether it ended because we wanted it to.
-    #isOver() {
-        const { closed } = this;
-        const again = this.#again;
-        this.#again = false;
-        return closed || again;
     }
 
     /** Nothing comes through, or not for long: polls do better. Streams are tried again by and by. */
     #fall() {
         this.transport = 'poll';
-        this.#trialAt = Date.now() + this.#trial;
+        this.#fell = Date.now();
         this.#trial = Math.min(2 * this.#trial, TRIAL_MOST);
         this.#cuts = CUTS_MOST - 1;         // the next one has one chance
+        this.#wait = WAITS[1];
         this.#status('connecting');
         return 0;
     }
@@ -234,50 +251,10 @@ export class Line {
         return 0;
     }
 
-    /** One poll; returns how long to wait before the next. */
-    async #poll() {
-        if (Date.now() > this.#trialAt)
-            return this.#rise();
-        const began = Date.now();
-        const fresh = this.state !== 'live' || [...this.#wanted.keys()].some((name) => !this.joined.includes(name));
-        const wait = fresh ? 0 : Math.min(this.#wait, this.#watches() ? LOOKS : Infinity);
-        const abort = this.#abort = new AbortController();
-        const watch = setTimeout(() => abort.abort(), 1000 * wait + 4 * this.patience);
-        try {
-            const query = this.#query();
-            query.set('wait', wait);
-            const answer = await this.http.ask(`/poll?${query}`, { signal: abort.signal });
-            this.#polled(await answer.json(), fresh);
-            return 0;
-        } catch (error) {
-            return this.#isOver() ? 0 : this.#unpolled(error, wait, Date.now() - began);
-        } finally {
-            clearTimeout(watch);
-        }
-    }
-
-    #polled({ gap, events, cursor, clientId }, fresh) {
-        this.#heardAt = Date.now();
-        this.#tries = 0;
-        this.clientId = clientId;
-        this.cursor = cursor;
-        if (gap)
-            this.tell('gap', gap);
-        if (fresh)
-            this.#joined(this.#asked, cursor);
-        events.forEach((event) => this.tell('event', { event, cursor: event.id }));
-        this.tell('polled', cursor);
-        if (fresh)
-            this.#status('live');
-    }
-
     // Cut while it waited: shorter ones may live. Else polls do no better than streams.
-    #unpolled(error, wait, lived) {
-        this.#why = plain(error);
-        if (error.status)
-            return this.#refusal(error);
-        if (lived > 1000 && wait > WAITS[0]) {
-            this.#wait = Math.max(WAITS[0], wait >> 1);
+    #unpolled(lived) {
+        if (lived > 1000 && this.#wait > WAITS[0]) {
+            this.#wait = Math.max(WAITS[0], this.#wait >> 1);
             return 0;
         }
         return this.#rise() || backoff(this.#tries++);
@@ -285,53 +262,46 @@ export class Line {
 
     /** A refusal that passes is waited for; one of a channel is the channel's; any other ends it all. */
     #refusal(error) {
-        if (error.passes)
+        if (passes(error))
             return Math.max(error.after, backoff(this.#tries++));
-        if (this.#refuse(error))
-            return 0;
-        this.#refused = plain(error);
-        this.#status('refused');
+        if (!this.#refuse(error))
+            this.#status('refused');
         return 0;
     }
 
-    #refuse(error, names = [nameOf(error)]) {
+    #refuse(error, names = /^channel: (.*): [^:]+$/.exec(error.detail)?.slice(1) ?? []) {
         const mine = names.filter((name) => this.#wanted.delete(name));
-        mine.forEach((name) => this.tell('refused', { name, error: plain(error) }));
-        return mine.length > 0;
+        for (const name of mine) {
+            this.#asked.delete(name);
+            this.tell('refused', { name, error: plain(error) });
+        }
+        return mine.length;
     }
 
     /** What is wanted now, and was not, is joined on the stream that is open; what is not, is left. */
     async #change() {
         if (this.state !== 'live')
             return;
-        const missing = [...this.#wanted.keys()].filter((name) => !this.joined.includes(name));
-        const gone = this.#asked.filter((name) => !this.#wanted.has(name));
-        const from = missing.map((name) => this.#wanted.get(name).from).find(Boolean);
-        const polls = this.transport === 'poll';
-        if (from || (polls ? missing.length : this.#watches() && !this.#watching)) {
-            // One that had it already goes on where it was; who is further drops what is heard again.
-            if (from && position(from) < position(this.cursor))
-                this.cursor = from;
+        const missing = [...this.#wanted].filter((name) => !this.joined.includes(name));
+        const gone = [...this.#asked].filter((name) => !this.#wanted.has(name));
+        if (this.transport === 'poll' ? missing.length : this.#presence && !this.#watching) {
             this.#restart();
             return;
         }
-        if (gone.length) {
-            this.#asked = this.#asked.filter((name) => !gone.includes(name));
-            this.joined = this.joined.filter((name) => !gone.includes(name));
+        this.#asked = new Set(this.#wanted);
+        this.joined = this.joined.filter((name) => !gone.includes(name));
+        if (gone.length)
             await this.#tell('/unsubscribe', gone);
-        }
         if (missing.length)
             await this.#join(missing);
     }
 
     async #join(channels) {
         try {
-            const said = await this.#tell('/subscribe', channels, { since: NEVER });
-            this.#asked.push(...channels);
-            this.#joined(said.channels, said.cursor);
+            await this.#tell('/subscribe', channels, { since: NEVER });
         } catch (error) {
             // 404: the stream is not known any more, so the next one asks for all of them.
-            if (!error.status || error.passes || error.status === 404)
+            if (passes(error) || error.status === 404)
                 throw error;
             if (this.#refuse(error))
                 await this.#change();
@@ -341,11 +311,11 @@ export class Line {
     }
 
     async #tell(path, channels, begin) {
-        return this.http.post(path, { clientId: this.clientId, channels, ...begin });
+        this.#joined((await this.http.json(path, JSON.stringify({ clientId: this.clientId, channels, ...begin }))).channels);
     }
 
     async #refresh() {
-        await this.http.token.get(true);
-        await this.http.ask('/refresh', { body: JSON.stringify({ clientId: this.clientId }) });
+        await this.http.token(true);
+        await this.http.ask('/refresh', JSON.stringify({ clientId: this.clientId }));
     }
 }

@@ -3,74 +3,71 @@
 
 import { backoff } from './base.js';
 
-const key = ({ user, verified }) => `${verified} ${user}`;
+const personOf = ({ user, verified }) => `${verified} ${user}`;
 const without = (list, others) => {
-    const named = new Set(others.map(key));
-    return list.filter((one) => !named.has(key(one)));
+    const named = new Set(others.map(personOf));
+    return list.filter((one) => !named.has(personOf(one)));
 };
 
 export class Members {
-    list = [];                      // empty, too, where there are more than the server names
-    count = 0;
-    anonymous = 0;
     #version = 0;
     #newest = 0;                    // the highest version that was heard of
-    #complete = false;              // whether the list has everybody
+    #named = false;                 // whether they are few enough to be named
     #asking = null;                 // an object of its own for each question
 
-    /** `ask`: resolves with the state; `tell`: as an emitter's emit. */
-    constructor(ask, tell) {
-        this.ask = ask;
-        this.tell = tell;
-    }
-
-    get known() {
-        return this.#version > 0;
+    /** What is known goes into `channel.members` and `channel.count`, and is told to who listens there. */
+    constructor(channel) {
+        this.channel = channel;
     }
 
     /** What the stream says: the state, which holds whatever was known, or a change. */
     take({ version, state, count, anonymous, join, update, leave }) {
+        this.#newest = Math.max(this.#newest, version);
         if (state) {
             this.#set(version, state);
-            return;
-        }
-        this.#newest = Math.max(this.#newest, version);
-        if (version > this.#version + 1)
+        } else if (version > this.#version + 1) {
             this.look();
-        else if (version > this.#version)
-            this.#set(version, { count, anonymous, users: [...without(this.list, [...leave, ...update, ...join]), ...update, ...join] });
+        } else if (version > this.#version) {
+            const here = [...update, ...join];
+            this.#set(version, { count, anonymous, users: [...without(this.channel.members, [...leave, ...here]), ...here] });
+        }
     }
 
-    /** Asks; an answer may be a second old, so until it has all that was heard of. */
-    async look() {
+    /** Asks, where nothing is said before that; an answer may be a second old: until it has all that was heard of. */
+    async look(pause = 0) {
         if (this.#asking)
             return;
+        const { channel, channel: { http, name } } = this;
+        const query = new URLSearchParams({ channel: name });
         const asking = this.#asking = {};
+        const is = () => this.#asking === asking && !http.closed;
         try {
-            for (let tries = 0; this.#asking === asking; tries += 1) {
-                const { version, state } = await this.ask(tries && backoff(tries));
-                if (this.#asking === asking && version >= this.#newest)
-                    this.#set(version, state);
+            for (let tries = 0; is(); tries += 1) {
+                await http.naps.sleep(tries ? backoff(tries) : pause);
+                const said = is() && await http.insist(`/presence?${query}`);
+                if (is() && said.version >= this.#newest)
+                    this.#set(said.version, said.state);
             }
         } catch (error) {
-            if (this.#asking === asking)
-                this.tell('error', error);
+            if (is()) {
+                this.#asking = null;
+                channel.emit('error', error);
+            }
         }
-        if (this.#asking === asking)
-            this.#asking = null;
     }
 
     // Ends a question that is under way: it was asked before.
     #set(version, { count, anonymous, users }) {
-        const before = this.#complete && users ? this.list : null;
+        const { channel } = this;
+        const before = this.#named && users && channel.members;
         this.#asking = null;
         this.#version = this.#newest = version;
-        this.#complete = Boolean(users);
-        Object.assign(this, { list: users ?? [], count, anonymous });
+        this.#named = Boolean(users);
+        Object.assign(channel, { count, members: users ?? [] });
         if (before) {
-            without(this.list, before).forEach((one) => this.tell('join', one));
-            without(before, this.list).forEach((one) => this.tell('leave', one));
+            without(users, before).forEach((one) => channel.emit('join', one));
+            without(before, users).forEach((one) => channel.emit('leave', one));
         }
-        this.tell('presence', this.list, { count, anonymous });
+        channel.emit('presence', channel.members, { count, anonymous });
     }
 }

@@ -1,6 +1,7 @@
 // outbox -- what is to be published, one after the other, until the log has it.
 
 import { randomName } from './base.js';
+import { passes } from './http.js';
 
 // The server knows a key for ten minutes: beyond that another try might be a second event.
 const KEY_HOLDS = 9 * 60000;
@@ -15,9 +16,9 @@ export class Outbox {
     }
 
     /** Resolves with the id when the event is on the server's disk. */
-    put(send) {
+    async put(send) {
         if (this.#waiting >= this.limit)
-            return Promise.reject(new Error(`${this.limit} sends wait already (option queue): wait for what send() returns`));
+            throw new Error(`${this.limit} sends wait already (option queue): wait for what send() returns`);
         const body = JSON.stringify({ idempotencyKey: randomName(), ...send });
         this.#waiting += 1;
         const sent = this.#last.then(() => this.#send(body)).finally(() => { this.#waiting -= 1; });
@@ -26,13 +27,10 @@ export class Outbox {
     }
 
     async #send(body) {
-        const began = Date.now();
-        if (this.http.closed)
-            throw new Error('closed before it was sent');
         try {
-            return (await this.http.insist('/send', body, () => began + KEY_HOLDS)).id;
+            return (await this.http.insist('/send', body, Date.now() + KEY_HOLDS)).id;
         } catch (error) {
-            if (!error.status || error.passes)
+            if (passes(error))
                 error.outcome = 'unknown';          // it may be in the log or not
             throw error;
         }

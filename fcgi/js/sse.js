@@ -1,42 +1,18 @@
 // sse -- the text of a stream becomes blocks: {id, event, data, retry}, each only where it was said.
+// Reads what Belfry writes: lines end in LF, and data is one line.
 
-/** Returns a function that is given text, cut anywhere, and calls `on` for each block. */
-export function parser(on) {
-    let rest = '';
-    let block = {};
-    const line = (text) => {
-        if (text === '') {
-            if (Object.keys(block).length)
-                on(block);
-            block = {};
-            return;
-        }
-        const colon = text.indexOf(':');
-        const name = colon < 0 ? text : text.slice(0, colon);
-        const value = colon < 0 ? '' : text.slice(colon + 1).replace(/^ /, '');
-        if (name === 'data')
-            block.data = 'data' in block ? `${block.data}\n${value}` : value;
-        else if (name === 'id' || name === 'event')
-            block[name] = value;
-        else if (name === 'retry')
-            on({ retry: Number(value) });           // holds at once, without a blank line
-    };
-    return (text) => {
-        // A CR at the end may be half of a CR LF.
-        const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
-        rest = lines.pop();
-        lines.forEach(line);
-    };
-}
+const parsed = (block) => Object.fromEntries(block.split('\n').map((line) => line.split(/: ?(.*)/s, 2)));
 
-/** Reads an answer to its end. */
+/** Reads an answer to its end; `on` gets the blocks that each part of it ended: none, too. */
 export async function read(answer, on) {
     const reader = answer.body.getReader();
     const decoder = new TextDecoder();
-    for (;;) {
+    for (let rest = ''; ;) {
         const { done, value } = await reader.read();
         if (done)
             return;
-        on(decoder.decode(value, { stream: true }));
+        const blocks = (rest + decoder.decode(value, { stream: true })).split('\n\n');
+        rest = blocks.pop();
+        on(blocks.map(parsed));
     }
 }
