@@ -16,10 +16,10 @@ class Readers:
     """Streams of one system, open until the end of the `with` block."""
 
     def __init__(self, system, streams, channel="bench", channels=1, stall=0, ids=False,
-                 most=1 << 20):
+                 most=1 << 20, header=""):
         args = [os.path.join(BENCH, "readers"), "--port", str(system.port), "--path",
                 system.stream % channel, "--streams", str(streams), "--channels", str(channels),
-                "--opened", system.opened, "--stall", str(stall), "--most", str(most),
+                "--opened", system.opened, "--stall", str(stall), "--most", str(most), "--header", header,
                 *system.flags]
         self.system, self.streams = system, streams
         self.process = subprocess.Popen(args + ["--ids"] * ids, stdin=subprocess.PIPE,

@@ -2,6 +2,7 @@
  *
  *   publishers --port N --path PATH --body TEXT [--type TYPE] [--flight N] [--rate N]
  *              [--seconds N] [--batch N] [--size N] [--channels N] [--from N]
+ *              [--header "NAME: VALUE"]
  *
  * In TEXT `@` stands for a payload and `~` for a channel's number (at random). With `batch`, a
  * request has so many lines of TEXT. At a rate, a payload's time is when it was due, so that
@@ -21,7 +22,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { FLIGHT_MAX = 1024, INPUT = 256 * 1024, HEAD = 512 };
+enum { FLIGHT_MAX = 1024, INPUT = 256 * 1024, HEAD = 2048 };
 
 struct publisher {
     int fd;
@@ -32,7 +33,7 @@ struct publisher {
 
 struct run {
     uint16_t port;
-    const char *path, *type, *body;
+    const char *path, *type, *body, *header;
     size_t flight, batch, size, channels;
     double rate, seconds;
     int ep;
@@ -99,8 +100,9 @@ static bool send_request(struct run *run, struct publisher *p, uint64_t us)
     }
     int len = snprintf(head, sizeof head,
                        "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: %s\r\n"
-                       "Content-Length: %zu\r\n\r\n",
-                       run->path, run->type, (size_t)(end - body));
+                       "Content-Length: %zu\r\n%s%s\r\n",
+                       run->path, run->type, (size_t)(end - body), run->header,
+                       run->header[0] ? "\r\n" : "");
     memcpy(body - len, head, (size_t)len);
     size_t all = (size_t)(end - body) + (size_t)len;
     p->is_busy = true;
@@ -220,10 +222,12 @@ static void read_options(struct run *run, int argc, char **argv)
         {"port", 1, NULL, 'p'},     {"path", 1, NULL, 'u'},   {"body", 1, NULL, 'b'},
         {"type", 1, NULL, 't'},     {"flight", 1, NULL, 'f'}, {"rate", 1, NULL, 'r'},
         {"seconds", 1, NULL, 's'},  {"batch", 1, NULL, 'n'},  {"size", 1, NULL, 'z'},
-        {"channels", 1, NULL, 'c'}, {"from", 1, NULL, 'o'},   {NULL, 0, NULL, 0},
+        {"channels", 1, NULL, 'c'}, {"from", 1, NULL, 'o'},   {"header", 1, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     *run = (struct run){.type = "text/plain",
                         .body = "@",
+                        .header = "",
                         .flight = 1,
                         .batch = 1,
                         .size = 100,
@@ -263,6 +267,9 @@ static void read_options(struct run *run, int argc, char **argv)
         case 'c':
             run->channels = (size_t)number;
             break;
+        case 'h':
+            run->header = optarg;
+            break;
         case 'o':
             run->next = (uint64_t)number;
             break;
@@ -277,7 +284,8 @@ int main(int argc, char **argv)
     static struct run run;
     read_options(&run, argc, argv);
     uint64_t first = run.next;
-    if (run.flight > FLIGHT_MAX || run.size < PAYLOAD_HEAD || run.size > PAYLOAD_MAX)
+    if (strlen(run.header) > HEAD / 2 || run.flight > FLIGHT_MAX || run.size < PAYLOAD_HEAD ||
+        run.size > PAYLOAD_MAX)
         return 64;
     run.room = HEAD + run.batch * (strlen(run.body) + run.size + 32);
     run.request = malloc(run.room);

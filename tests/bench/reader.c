@@ -57,7 +57,7 @@ bool reader_connect(struct reader *r, size_t number, const struct readers_plan *
 
 void reader_clear(struct reader *r)
 {
-    r->got = 0;
+    r->got = r->presences = 0;
     memset(r->seen, 0, (size_t)(r->top / 64 + 1) * sizeof r->seen[0]);
     r->top = 0;
 }
@@ -80,9 +80,10 @@ bool reader_on_writable(struct reader *r, size_t number, const struct readers_pl
     put_path(path, sizeof path, p, number);
     int len = snprintf(request, sizeof request,
                        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAccept: text/event-stream\r\n"
-                       "%s%s%s%s\r\n",
-                       path, p->port, p->is_websocket ? upgrade : "",
-                       r->id[0] ? "Last-Event-ID: " : "", r->id, r->id[0] ? "\r\n" : "");
+                       "%s%s%s%s%s%s\r\n",
+                       path, p->port, p->is_websocket ? upgrade : "", p->header,
+                       p->header[0] ? "\r\n" : "", r->id[0] ? "Last-Event-ID: " : "", r->id,
+                       r->id[0] ? "\r\n" : "");
     if (send(r->fd, request, (size_t)len, MSG_NOSIGNAL) != len)
         return false;
     r->state = READER_OPENING;
@@ -111,6 +112,17 @@ static void take_event(struct reader *r, const char *p, uint64_t now,
     c->last_us = now;
     if (++r->got == wanted)
         c->complete++;
+}
+
+/* Of who is there; one that is cut by the end of a stretch is not counted. */
+static uint64_t count_presences(const char *at, size_t len)
+{
+    static const char mark[] = "event: presence\n";
+    uint64_t n = 0;
+    for (const char *end = at + len; (at = memmem(at, (size_t)(end - at), mark, sizeof mark - 1));
+         at += sizeof mark - 1)
+        n++;
+    return n;
 }
 
 /* The rest of one whose head was cut by the end of a stretch. */
@@ -209,6 +221,7 @@ bool reader_on_readable(struct reader *r, const struct readers_plan *p, struct r
         if (r->state == READER_OPENING)
             look_for_open(r, body, len, p);
         take_events(r, body, len, now, p, c, wanted);
+        r->presences += count_presences(body, len);
         if (p->has_ids)
             take_ids(r, body, len, c);
     }

@@ -14,6 +14,7 @@ enum { READER_ID = 48 };
 struct readers_plan {
     const char *path;   /* `~` stands for the number of the channel */
     const char *opened; /* a stream is open once this has come; empty: with the head */
+    const char *header; /* one more of the request, or empty */
     size_t channels;
     uint16_t port;
     bool has_ids; /* the last id is kept for the next connection: costs, so only where needed */
@@ -34,7 +35,7 @@ struct reader {
     bool is_begun;    /* has_ids: an event whose blank line has not come */
     unsigned matched; /* of plan->opened */
     unsigned tail_len, id_len, line_at;
-    uint64_t got, last, top;
+    uint64_t got, last, top, presences;
     uint64_t *seen; /* a bit for each event */
     struct http http;
     char tail[PAYLOAD_HEAD];

@@ -1,7 +1,7 @@
 /* readers -- thousands of streams in one process, led by words on standard input.
  *
  *   readers --port N --path PATH --streams N [--channels N] [--opened TEXT] [--burst N]
- *           [--stall PERCENT] [--most N] [--ids] [--websocket]
+ *           [--stall PERCENT] [--most N] [--ids] [--websocket] [--header "NAME: VALUE"]
  *
  * open          opens all that are closed, `burst` at a time, those that fail again; answers when
  * done begin         forgets what came so far expect N SEC  answers when each has got N events, or
@@ -121,6 +121,15 @@ static void on_event(struct run *run, size_t i, uint32_t events)
         on_end(run, i);
 }
 
+/* Events of presence, on the stream that has most of them. */
+static uint64_t most_presences(const struct run *run)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < run->n; i++)
+        most = run->v[i].presences > most ? run->v[i].presences : most;
+    return most;
+}
+
 /* What has not come to those that read, and to those that do not (`stall`). */
 static void count_missing(const struct run *run, uint64_t *lost, uint64_t *unread)
 {
@@ -140,11 +149,12 @@ static void answer(struct run *run)
     uint64_t last = c->last_us ? c->last_us : clock_us();
     printf("{\"streams\":%zu,\"open\":%zu,\"closed\":%zu,\"failed\":%zu,\"is_late\":%s,\"events\":%"
            "llu,"
-           "\"lost\":%llu,\"unread\":%llu,\"doubled\":%llu,\"byes\":%zu,\"open_seconds\":%.6f,"
+           "\"lost\":%llu,\"unread\":%llu,\"doubled\":%llu,\"byes\":%zu,\"presences\":%llu,"
+           "\"open_seconds\":%.6f,"
            "\"seconds\":%.6f,\"seconds_after_open\":%.6f,",
            run->n, run->open, run->closed, run->tries, run->is_late ? "true" : "false",
            (unsigned long long)c->events, (unsigned long long)lost, (unsigned long long)unread,
-           (unsigned long long)c->doubled, c->byes,
+           (unsigned long long)c->doubled, c->byes, (unsigned long long)most_presences(run),
            run->opened_us > run->goal_from ? (double)(run->opened_us - run->goal_from) / 1e6 : 0.0,
            last > c->first_us && c->first_us ? (double)(last - c->first_us) / 1e6 : 0.0,
            last > run->opened_us ? (double)(last - run->opened_us) / 1e6 : 0.0);
@@ -281,9 +291,10 @@ static void read_options(struct run *run, int argc, char **argv)
         {"port", 1, NULL, 'p'},      {"path", 1, NULL, 'u'},   {"streams", 1, NULL, 'n'},
         {"channels", 1, NULL, 'c'},  {"opened", 1, NULL, 'o'}, {"burst", 1, NULL, 'b'},
         {"stall", 1, NULL, 's'},     {"most", 1, NULL, 'm'},   {"ids", 0, NULL, 'i'},
-        {"websocket", 0, NULL, 'w'}, {NULL, 0, NULL, 0},
+        {"websocket", 0, NULL, 'w'}, {"header", 1, NULL, 'h'}, {NULL, 0, NULL, 0},
     };
-    run->plan = (struct readers_plan){.path = "/", .opened = "", .channels = 1, .most = 65536};
+    run->plan = (struct readers_plan){
+        .path = "/", .opened = "", .header = "", .channels = 1, .most = 65536};
     run->burst = 256;
     for (int o; (o = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         size_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
@@ -314,6 +325,9 @@ static void read_options(struct run *run, int argc, char **argv)
             break;
         case 'i':
             run->plan.has_ids = true;
+            break;
+        case 'h':
+            run->plan.header = optarg;
             break;
         case 'w':
             run->plan.is_websocket = true;

@@ -137,6 +137,15 @@ def other_bars(f):
     yield "pattern streams", "CPU a delivery, to exact ones", over(
         f.get("pattern", NGINX, "pattern.cpu_us_all"),
         f.get("pattern", NGINX, "exact.cpu_us_all")), "<=", 1.15
+    yield "granted streams", "CPU a delivery, to open ones", over(
+        f.get("granted", NGINX, "granted.cpu_us_all"),
+        f.get("granted", NGINX, "open.cpu_us_all")), "<=", 1.15
+    yield "a crowd comes", "seconds until all are there", f.get("join", NGINX, "open_seconds"), "<=", 10
+    yield "", "slowest event meanwhile, us", f.get("join", NGINX, "max_us"), "<=", 1000000
+    yield "", "presence events a second and stream", f.get("join", NGINX, "presence_most_a_second"), "<=", 1
+    for who in ("address", "user"):
+        yield "a flood", "of one %s: another's p99, to the quiet one" % who, over(
+            f.get("flood", NGINX, who + ".p99_us"), f.get("flood", NGINX, "quiet.p99_us")), "<=", 1.2
 
 
 def bars(f):
@@ -204,6 +213,13 @@ PLAIN = (
         "usual_p99_us", "p99_us", "lost", "byes", "reconnected", "lost_at_last", "doubled"), None),
     ("pattern", "Pattern streams and exact ones", (
         "exact.cpu_us_all", "pattern.cpu_us_all", "exact.p99_us", "pattern.p99_us"), None),
+    ("granted", "A pattern that is granted, and one that is open", (
+        "open.cpu_us_all", "granted.cpu_us_all", "open.p99_us", "granted.p99_us"), None),
+    ("join", "Everybody comes to one channel and is told who is there", (
+        "open_seconds", "failed", "presence_most", "presence_most_a_second", "p50_us", "p99_us", "max_us"), None),
+    ("flood", "Somebody sends without end; what a hundred other streams see", (
+        "quiet.p99_us", "address.p99_us", "user.p99_us", "quiet_again.p99_us", "address.refused", "user.refused"),
+     None),
 )
 
 

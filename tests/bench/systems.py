@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 
 from belfry import (  # noqa: E402
-    BUILD, Hub, ROOT, Server, Worker, World, free_port, session, until, web_user)
+    BUILD, Hub, ROOT, Server, Worker, World, command, free_port, session, until, web_user)
 
 BENCH = os.path.join(BUILD, "tests/bench")
 PEERS = os.path.join(BENCH, "peers")
@@ -114,9 +114,14 @@ class Belfry(System):
     batch_kind = "application/x-ndjson"
     durable = True
     workers = 1
+    channels = {"many": {"presence": "anonymous"},
+                "shut:*": {"subscribe": "granted", "publish": "open"}}
 
     def launch(self):
-        self.world.set(log_level="warn", workers=self.workers, **self.options)
+        keys = os.path.join(self.world.dir, "keys")
+        command(self.world, "keygen", "--jwt", keys)
+        self.world.set(log_level="warn", workers=self.workers, token_keys=keys, **self.options)
+        self.world.channels.update(self.channels)
         self.hub = Hub(self.world).start()
         self.worker = Worker(self.world).start()
         self.web = Server(self.world, self.server)
@@ -124,6 +129,11 @@ class Belfry(System):
         self.port = self.send_port = self.web.port
         self.programs = {"hub": self.hub.program, "worker": self.worker.program,
                          self.server: self.web.program}
+
+
+    def bearer(self, user, *grants):
+        done = command(self.world, "token", user, *["--subscribe=" + ",".join(grants)] * bool(grants))
+        return "Authorization: Bearer " + done.stdout.strip()
 
 
 class BelfryNginx(Belfry):

@@ -3,6 +3,7 @@ several). `Scale` says how long and how big."""
 import os
 import shutil
 import tempfile
+import time
 
 from load import Readers, Span, finish, pipeline, publish, rows, start_publishers
 
@@ -261,6 +262,66 @@ def pattern(system, scale):
     return [found]
 
 
+def granted(system, scale):
+    """The same streams on a pattern that everybody may read, and on one that is granted to them."""
+    found, header = {}, system.bearer("reader", "shut:*", "other", "more:*")
+    for kind, channel in (("open", "free:"), ("granted", "shut:")):
+        with Readers(system, 1000, channel + "*", header=header) as readers:
+            readers.open()
+            publish(system, channel + "1", seconds=0.3, flight=4, rate=100)
+            readers.ask("expect 30 3 5")
+            found[kind] = fan(system, readers, 2 * scale.seconds, 8, 100, channel=channel + "1")
+    return [found]
+
+
+def join(system, scale):
+    """All streams come to one channel that each of them watches, under a name of its own, while
+    events go on there; then they are told who else is there, once a second at most."""
+    groups, parts, begun = [], 8, time.monotonic()
+    span = Span(system)
+    going_on = start_publishers(system, "many", seconds=12, flight=8, rate=5)
+    try:
+        for part in range(parts):
+            each = scale.crowd // parts
+            groups.append(Readers(system, each, "many&presence=1&name=g%d-~" % part, each, most=1024))
+            groups[-1].ask("begin")
+            groups[-1].open()
+            time.sleep(max(0, begun + part + 1 - time.monotonic()))
+        seconds = time.monotonic() - begun
+        finish(going_on)
+        came = [readers.ask("lap") for readers in groups]
+        used, lasted = span.each(scale.crowd), time.monotonic() - begun
+    finally:
+        for readers in groups:
+            readers.__exit__()
+    most = max(each["presences"] for each in came)
+    return [{"streams": scale.crowd, "failed": sum(each["failed"] for each in came), "presence_most": most,
+             "doubled": sum(each["doubled"] for each in came), "open_seconds": round(seconds, 3),
+             "presence_most_a_second": round(most / lasted, 2),
+             **{name: max(each[name] for each in came) for name in ("p50_us", "p99_us", "max_us")}, **used}]
+
+
+def flood(system, scale):
+    """What a hundred streams and their publisher see while somebody else sends without end."""
+    calm, seconds = "X-Forwarded-For: 192.0.2.1", 3 * scale.seconds
+    found = {}
+    with Readers(system, 100, "live") as readers:
+        readers.open()
+        warm(system, readers)
+        for who, header in (("quiet", None), ("address", "X-Forwarded-For: 192.0.2.2"),
+                            ("user", system.bearer("flood")), ("quiet_again", None)):
+            others = start_publishers(system, "flood", seconds=seconds + 1, flight=16,
+                                      header=header) if header else None
+            readers.ask("begin")
+            sent = publish(system, "live", seconds=seconds, flight=4, rate=50, header=calm)
+            came = readers.ask("expect %d 3 9" % sent["published"])
+            found[who] = {name: came[name] for name in ("p50_us", "p99_us", "max_us", "lost")}
+            if others:
+                done = finish(others)
+                found[who].update(refused=done["failed"], taken=done["published"])
+    return [found]
+
+
 # name: (what does it, on which systems, whether it starts the system itself, its options)
 WORKS = {
     "fanout": (fanout, ALL, False, {}),
@@ -274,4 +335,7 @@ WORKS = {
     "channels": (spread, ("belfry/nginx",), True, {}),
     "slow": (slow, SMALL, False, {"slow_timeout": "3s"}),
     "pattern": (pattern, ("belfry/nginx",), False, {}),
+    "granted": (granted, ("belfry/nginx",), False, {"max_streams_user": "0"}),
+    "join": (join, ("belfry/nginx",), False, {}),
+    "flood": (flood, ("belfry/nginx",), False, {}),
 }

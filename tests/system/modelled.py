@@ -213,7 +213,9 @@ class Play:
         iat = max(wall, self.rules.before[user], self.rules.before["*"]) + 0.002
         claims = {"sub": user, "iat": iat, "exp": wall + seconds, "jti": jti, "belfry": {
             right: [p for r, p in grants if r == right] for right in RIGHTS}}
-        return Who(user, grants, jti, iat, wall + seconds, sign(self.secret, claims))
+        text = sign(self.secret, claims)
+        self.worker.world.secrets.add(text)
+        return Who(user, grants, jti, iat, wall + seconds, text)
 
     def who(self):
         """Whoever is admitted; who is not any more has a new token made, mostly."""

@@ -1,10 +1,11 @@
 """Thousands of streams on one worker behind nginx; every event to every stream."""
+import json
 import resource
 import selectors
 
 import pytest
 
-from belfry import PATIENCE, now
+from belfry import PATIENCE, now, until
 from sse import Stream
 
 
@@ -45,5 +46,32 @@ def test_every_stream_gets_every_event(site, size, events):
     sent = [site.send("crowd", {"n": n}) for n in range(events)]
     for ids in read_all(streams, events, 120).values():
         assert ids == sent
+    for stream in streams:
+        stream.close()
+
+
+@pytest.mark.channels({"many": {"presence": "anonymous"}})
+@pytest.mark.parametrize("size", [300, pytest.param(3000, marks=pytest.mark.long)])
+def test_a_crowd_that_comes_is_told_of_once_a_second(site, size):
+    """With the state that comes first; in the end everybody knows of everybody."""
+    came, streams = {}, []
+    with selectors.DefaultSelector() as watch:
+        def look(wait):
+            for key, _ in watch.select(wait):
+                stream = key.fileobj
+                stream.pump(0)
+                came[stream] += [json.loads(event.data) for event in stream.came()
+                                 if event.event == "presence"]
+        began = now()
+        for n in range(size):
+            stream = Stream(site, channel="many", presence=1, name="u%d" % n, within=60)
+            streams.append(stream)
+            came[stream] = []
+            watch.register(stream, selectors.EVENT_READ)
+            look(0)
+        counts = lambda: {news[-1].get("state", news[-1])["count"] if news else 0 for news in came.values()}
+        until(lambda: look(0.1) or counts() == {size}, 30, "everybody is counted by everybody")
+    most = max(len(news) for news in came.values())
+    assert most <= now() - began + 2, (most, now() - began)
     for stream in streams:
         stream.close()
