@@ -15,8 +15,9 @@ struct cable {
     struct socket_context *context;
     struct socket *socket;
     struct watch messages, changes;
-    Msec linked; /* the link was up, or the connection made */
-    int refusal; /* that was said last; 0: none since the connection */
+    bool is_changed; /* the watch said so: asking ZeroMQ is a system call each time */
+    Msec linked;     /* the link was up, or the connection made */
+    int refusal;     /* that was said last; 0: none since the connection */
     char endpoint[PLACE_ENDPOINT];
 };
 
@@ -45,18 +46,25 @@ static void on_readable(struct watch *w, int events)
     (void)events;
 }
 
+static void on_change(struct watch *w, int events)
+{
+    (void)events;
+    CONTAINER_OF(w, struct cable, changes)->is_changed = true;
+}
+
 static bool connect_socket(struct cable *c, struct fault *why)
 {
     struct worker *w = c->worker;
     const struct socket_limits limits = {
         .high_water = 0, .max_message = 4 * (int64_t)w->options->max_body, .linger_ms = 500};
+    c->is_changed = true;
     c->context = socket_context_new();
     c->socket = socket_open(c->context, SOCKET_DEALER, limits, why);
     if (!c->socket || !socket_watch(c->socket, why) ||
         !place_connect(c->socket, PLACE_HUB, w->options, c->endpoint, why))
         return false;
     watch_open(w->loop, &c->messages, socket_fd(c->socket), on_readable);
-    watch_open(w->loop, &c->changes, socket_watch_fd(c->socket), on_readable);
+    watch_open(w->loop, &c->changes, socket_watch_fd(c->socket), on_change);
     watch_set(w->loop, &c->messages, LOOP_READ);
     watch_set(w->loop, &c->changes, LOOP_READ);
     return true;
@@ -87,10 +95,11 @@ static void say_refused(struct cable *c)
 
 static void take_changes(struct cable *c, Msec now)
 {
-    for (;;) {
+    while (c->is_changed) {
         switch (socket_next_change(c->socket)) {
         case SOCKET_NO_CHANGE:
-            return;
+            c->is_changed = false;
+            break;
         case SOCKET_REFUSED:
             say_refused(c);
             break;
@@ -115,7 +124,7 @@ void cable_tick(struct cable *c, Msec now)
     c->linked = now;
 }
 
-bool cable_drain(struct cable *c, Msec now)
+void cable_drain(struct cable *c, Msec now)
 {
     struct parcel p;
     take_changes(c, now);
@@ -124,11 +133,23 @@ bool cable_drain(struct cable *c, Msec now)
             link_on_message(c->worker->link, frame_str(p.part[0]), frame_str(p.part[1]), now);
         parcel_fini(&p);
     }
-    return socket_is_readable(c->socket);
+}
+
+bool cable_flush(struct cable *c, Msec now)
+{
+    link_flush(c->worker->link, now);
+    return !socket_is_quiet(c->socket);
+}
+
+bool cable_wait(struct cable *c, int ms)
+{
+    bool ready = false;
+    return socket_wait(&c->socket, 1, -1, ms, &ready, NULL) && ready;
 }
 
 void cable_greet(struct cable *c)
 {
+    c->is_changed = true; /* the loop may not have turned since */
     take_changes(c, clock_mono());
 }
 

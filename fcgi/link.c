@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "link_request.h"
 #include "roster.h"
+#include "voice.h"
 #include "wire/event.h"
 #include "wire/refusal.h"
 
@@ -26,7 +27,7 @@ struct credit {
 struct link {
     const struct options *options;
     char *name;
-    struct link_out out;
+    struct voice voice;
     struct roster *roster;
     uint64_t boot;
     enum state state;
@@ -40,7 +41,6 @@ struct link {
     uint64_t greeting_due; /* on this connection only from this one on */
     bool has_added;        /* channels by ADD, since HELLO was said */
     uint64_t seq;          /* of the last message on this link */
-    uint64_t said;         /* messages of ours, ever */
     Msec now, wall;
     Msec heard, greeted, pulsed, ticked;
     struct credit used, told; /* since WELCOME */
@@ -53,7 +53,7 @@ struct link *link_new(const struct options *options, Str name, struct link_out o
     struct link *l = must_alloc(sizeof *l);
     l->options = options;
     l->name = str_dup(name);
-    l->out = out;
+    voice_init(&l->voice, out);
     l->boot = random_u64();
     link_requests_init(&l->requests, options);
     return l;
@@ -64,6 +64,7 @@ void link_free(struct link *l)
     if (!l)
         return;
     link_requests_fini(&l->requests);
+    voice_fini(&l->voice);
     free(l->name);
     free(l);
 }
@@ -72,15 +73,6 @@ void link_attach(struct link *l, struct roster *r)
 {
     assert(!l->roster);
     l->roster = r;
-}
-
-/* Takes the body. */
-static bool send(struct link *l, enum verb verb, struct buf *body)
-{
-    struct header header = {PROTOCOL_VERSION, (uint8_t)verb, ++l->said};
-    bool ok = l->out.send(l->out.ctx, header, body);
-    buf_fini(body);
-    return ok;
 }
 
 /* Takes as many items off as fit into `most` bytes; one where `at_least_one`. */
@@ -104,6 +96,7 @@ static bool say_hello_piece(struct link *l, Str *channels, Str *clients, bool go
     m.goes_on = goes_on;
     struct buf body, past, ahead;
     m.greeting = l->greeting;
+    m.bundles = true;
     buf_init(&body, LIST_MAX);
     buf_init(&past, LIST_PIECE);
     buf_init(&ahead, LIST_PIECE);
@@ -117,7 +110,7 @@ static bool say_hello_piece(struct link *l, Str *channels, Str *clients, bool go
     msg_hello_pack(&body, &m);
     buf_fini(&past);
     buf_fini(&ahead);
-    return send(l, VERB_HELLO, &body);
+    return voice_say(&l->voice, VERB_HELLO, &body);
 }
 
 static void say_hello(struct link *l)
@@ -126,6 +119,7 @@ static void say_hello(struct link *l)
     buf_init(&channels, LIST_MAX);
     buf_init(&clients, LIST_MAX);
     l->greeting++;
+    l->voice.may_bundle = false;
     if (!l->is_moved) {
         roster_put_channels(l->roster, &channels);
         roster_put_clients(l->roster, &clients, l->now);
@@ -152,11 +146,11 @@ static void pulse(struct link *l, bool with_counters)
     struct buf counters, body;
     buf_init(&counters, LIST_PIECE);
     buf_init(&body, LIST_MAX);
-    if (with_counters && l->out.counters)
-        l->out.counters(l->out.ctx, &counters);
+    if (with_counters && l->voice.out.counters)
+        l->voice.out.counters(l->voice.out.ctx, &counters);
     struct msg_pulse m = {l->seq, l->used.bytes, l->used.messages, buf_str(&counters)};
     msg_pulse_pack(&body, &m);
-    send(l, VERB_PULSE, &body);
+    voice_say(&l->voice, VERB_PULSE, &body);
     buf_fini(&counters);
     l->told = l->used;
     if (with_counters)
@@ -182,7 +176,7 @@ static void send_request(struct link *l, struct link_request *r)
     struct buf body;
     buf_init(&body, LIST_MAX);
     buf_put(&body, buf_str(&r->body));
-    if (!send(l, r->verb, &body))
+    if (!voice_say(&l->voice, r->verb, &body))
         return;
     link_requests_sent(&l->requests, r, l->now);
     if (r->patience == LINK_ONCE)
@@ -225,7 +219,7 @@ void link_tell(struct link *l, enum verb verb, struct buf *body)
 {
     bool is_said = l->state != STATE_AWAY; /* in HELLO: what became other since comes after it */
     if (is_said && !l->is_moved)           /* else whom it would be about is another's */
-        send(l, verb, body);
+        voice_say(&l->voice, verb, body);
     else
         buf_fini(body);
 }
@@ -242,6 +236,7 @@ static void go_away(struct link *l, const char *why)
     if (l->state == STATE_UP)
         log_warn("link", kz("lost", why));
     l->state = STATE_AWAY;
+    voice_drop(&l->voice);
     link_requests_break(&l->requests, l->now);
 }
 
@@ -257,7 +252,7 @@ static void say_moved(struct link *l)
     struct buf body;
     buf_init(&body, LIST_PIECE);
     msg_moved_pack(&body, &(struct msg_moved){l->predecessor});
-    send(l, VERB_MOVED, &body);
+    voice_say(&l->voice, VERB_MOVED, &body);
 }
 
 /* A second WELCOME on a link that is up answers a HELLO that was said before the first came: all
@@ -274,6 +269,7 @@ static bool on_welcome(struct link *l, Str body)
     l->state = STATE_UP;
     l->is_stopping = false;
     l->is_writable = true;
+    l->voice.may_bundle = m.bundles;
     l->rejected.code = 0;
     l->seq = 1;
     l->used = l->told = (struct credit){0, 0};
@@ -355,7 +351,7 @@ static bool on_add(struct link *l, Str body)
     l->has_added = true;
     roster_on_add(l->roster, &m, &answer, &channels);
     msg_added_pack(&out, &answer);
-    send(l, VERB_ADDED, &out);
+    voice_say(&l->voice, VERB_ADDED, &out);
     buf_fini(&channels);
     if (roster_has_hole(l->roster))
         say_hello_again(l, "a channel that was left is added");
@@ -385,7 +381,7 @@ static void tell(struct link *l, uint64_t ref, bool more, Str json)
     struct buf body;
     buf_init(&body, LIST_MAX);
     msg_told_pack(&body, &(struct msg_told){ref, more, json});
-    send(l, VERB_TOLD, &body);
+    voice_say(&l->voice, VERB_TOLD, &body);
 }
 
 static bool on_ask(struct link *l, Str body)
@@ -407,36 +403,9 @@ static bool on_ask(struct link *l, Str body)
     return true;
 }
 
-/* Whether the body is one of such a message: its owner need not doubt it. */
-static bool is_answer(enum verb verb, Str body)
-{
-    union {
-        struct msg_opened opened;
-        struct msg_changed changed;
-        struct msg_rows rows;
-        struct msg_published published;
-        struct msg_answer answer;
-        struct msg_ticketed ticketed;
-        struct msg_redeemed redeemed;
-    } m;
-    if (verb == VERB_OPENED)
-        return msg_opened_unpack(body, &m.opened);
-    if (verb == VERB_CHANGED)
-        return msg_changed_unpack(body, &m.changed);
-    if (verb == VERB_ROWS)
-        return msg_rows_unpack(body, &m.rows);
-    if (verb == VERB_PUBLISHED)
-        return msg_published_unpack(body, &m.published);
-    if (verb == VERB_TICKETED)
-        return msg_ticketed_unpack(body, &m.ticketed);
-    if (verb == VERB_REDEEMED)
-        return msg_redeemed_unpack(body, &m.redeemed);
-    return msg_answer_unpack(body, &m.answer);
-}
-
 static bool on_answer(struct link *l, enum verb verb, Str body)
 {
-    if (!is_answer(verb, body))
+    if (!link_request_is_answer(verb, body))
         return false;
     struct link_request *r = link_requests_find(&l->requests, verb, body);
     if (r)
@@ -493,10 +462,9 @@ static void on_numbered(struct link *l, struct header h, Str body)
         say_hello_again(l, "a message cannot be read");
 }
 
-void link_on_message(struct link *l, Str header, Str body, Msec now)
+static void on_message(struct link *l, Str header, Str body)
 {
     struct header h;
-    l->now = now;
     if (!header_unpack(header, &h))
         return;
     if (h.verb == VERB_REJECT)
@@ -509,6 +477,27 @@ void link_on_message(struct link *l, Str header, Str body, Msec now)
         on_numbered(l, h, body);
     else if (l->state == STATE_UP)
         say_hello_again(l, "the hub does not know this worker");
+}
+
+void link_on_message(struct link *l, Str header, Str body, Msec now)
+{
+    struct header h;
+    l->now = now;
+    bool is_bundle = header_unpack(header, &h) && h.verb == VERB_BUNDLE;
+    if (!is_bundle)
+        on_message(l, header, body);
+    else
+        for (Str inner; bundle_next(&body, &header, &inner);)
+            on_message(l, header, inner);
+    link_requests_settle(&l->requests);
+}
+
+void link_flush(struct link *l, Msec now)
+{
+    l->now = now;
+    if (voice_flush(&l->voice))
+        return;
+    go_away(l, "not connected");
     link_requests_settle(&l->requests);
 }
 
@@ -541,9 +530,10 @@ void link_goodbye(struct link *l)
     buf_init(&body, LIST_PIECE);
     msg_goodbye_pack(&body, &(struct msg_goodbye){0});
     if (l->state != STATE_AWAY)
-        send(l, VERB_GOODBYE, &body);
+        voice_say(&l->voice, VERB_GOODBYE, &body);
     else
         buf_fini(&body);
+    (void)voice_flush(&l->voice);
     l->is_leaving = true;
     l->state = STATE_AWAY;
 }
@@ -576,6 +566,11 @@ bool link_is_up(const struct link *l)
 bool link_is_writable(const struct link *l)
 {
     return may_ask(l) && l->is_writable;
+}
+
+size_t link_publishes(const struct link *l)
+{
+    return l->requests.publishes;
 }
 
 bool link_is_rejected(const struct link *l, struct fault *why)

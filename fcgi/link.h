@@ -28,6 +28,8 @@ void link_on_connected(struct link *l, Msec now);
 void link_on_disconnected(struct link *l, Msec now);
 void link_on_message(struct link *l, Str header, Str body, Msec now);
 void link_tick(struct link *l, Msec now); /* at least four times a second */
+/* At the end of each turn: what was said in it leaves. */
+void link_flush(struct link *l, Msec now);
 void link_goodbye(struct link *l);
 /* All clients and subscriptions are a successor's now: from here on it carries nothing but the
  * requests that it has. */
@@ -39,6 +41,7 @@ uint64_t link_boot(const struct link *l);
 Str link_name(const struct link *l);
 bool link_is_up(const struct link *l);       /* welcomed, and heard of within 3 s */
 bool link_is_writable(const struct link *l); /* up, and the log takes publishes */
+size_t link_publishes(const struct link *l); /* that are not answered */
 bool link_is_rejected(const struct link *l, struct fault *why); /* protocol version */
 Cursor link_head(const struct link *l); /* the log's newest that is known here */
 Msec link_wall(const struct link *l);   /* wall clock of this turn, for expiry */

@@ -121,6 +121,32 @@ static enum verb question_of(enum verb answer)
     return questions[answer];
 }
 
+bool link_request_is_answer(enum verb verb, Str body)
+{
+    union {
+        struct msg_opened opened;
+        struct msg_changed changed;
+        struct msg_rows rows;
+        struct msg_published published;
+        struct msg_answer answer;
+        struct msg_ticketed ticketed;
+        struct msg_redeemed redeemed;
+    } m;
+    if (verb == VERB_OPENED)
+        return msg_opened_unpack(body, &m.opened);
+    if (verb == VERB_CHANGED)
+        return msg_changed_unpack(body, &m.changed);
+    if (verb == VERB_ROWS)
+        return msg_rows_unpack(body, &m.rows);
+    if (verb == VERB_PUBLISHED)
+        return msg_published_unpack(body, &m.published);
+    if (verb == VERB_TICKETED)
+        return msg_ticketed_unpack(body, &m.ticketed);
+    if (verb == VERB_REDEEMED)
+        return msg_redeemed_unpack(body, &m.redeemed);
+    return msg_answer_unpack(body, &m.answer);
+}
+
 struct link_request *link_requests_find(const struct link_requests *q, enum verb answer, Str body)
 {
     if (body.len < REQUEST_REF)

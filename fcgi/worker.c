@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 
+enum { BUSY = 2, GATHER_MS = 1 };
 #define TICK  ((Msec)100)
 #define SOON  ((Msec)5)
 #define DRAIN ((Msec)5000) /* over so long the streams are spread that go at a stop */
@@ -50,13 +51,24 @@ static void flush(struct worker *w, Msec now)
         timer_once(w->paces, next - now);
 }
 
+/* While the hub is at several publishes, those that come gather: one turn takes them all, and each
+ * process and thread on the way is woken once for all of them. */
+static bool gather(struct worker *w, Msec now)
+{
+    if (link_publishes(w->link) < BUSY || !link_is_up(w->link))
+        return false;
+    if (cable_wait(w->cable, GATHER_MS))
+        cable_drain(w->cable, now);
+    return true;
+}
+
 /* The end of each turn: what the hub said, then what browsers get, then what became of them. */
 static bool turn(void *owner)
 {
     struct worker *w = owner;
     Msec now = loop_now(w->loop);
     link_set_wall(w->link, clock_wall());
-    bool has_more = cable_drain(w->cable, now);
+    cable_drain(w->cable, now);
     reap(w);
     flush(w, now);
     if (wait_turn(w, now))
@@ -64,7 +76,7 @@ static bool turn(void *owner)
     reap(w);
     if (is_done(w, now))
         loop_stop(w->loop);
-    return has_more;
+    return cable_flush(w->cable, now) || gather(w, now);
 }
 
 static void feed_watchdog(struct worker *w, Msec now)
@@ -178,10 +190,11 @@ void worker_settle(struct worker *w)
 {
     Msec now = clock_mono();
     link_set_wall(w->link, clock_wall());
-    (void)cable_drain(w->cable, now);
+    cable_drain(w->cable, now);
     reap(w);
     roster_flush(w->roster, now);
     reap(w);
+    (void)cable_flush(w->cable, now);
 }
 
 void worker_leave(struct worker *w)

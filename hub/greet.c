@@ -116,7 +116,8 @@ static void welcome(struct hub *h, struct peer *p, const struct msg_hello *m)
                                                   .reason = (uint8_t)j.reason,
                                                   .oldest = hub_cursor(h, 0),
                                                   .greeting = m->greeting,
-                                                  .fork = hub_cursor(h, j.fork)});
+                                                  .fork = hub_cursor(h, j.fork),
+                                                  .bundles = true});
     p->is_welcome = true;
     peer_send(h, p, VERB_WELCOME, &body);
     hub_count(h, COUNT_HELLOS);
@@ -164,6 +165,7 @@ void greet_on_hello(struct hub *h, Str id, uint64_t seq, Str body)
     }
     p->heard = h->now.mono;
     p->said = seq;
+    p->takes_bundles = m.bundles;
     take_channels(h, p, m.channels);
     take_clients(h, p, &m);
     if (!m.more)

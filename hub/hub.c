@@ -238,11 +238,10 @@ static bool is_next(struct hub *h, struct peer *p, uint64_t seq)
     return true;
 }
 
-void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
+static void on_message(struct hub *h, Str peer, Str header, Str body)
 {
     struct header head;
     struct peer *p = peer_by_id(h, peer);
-    h->now = now;
     if (!header_unpack(header, &head)) {
         hub_complain(h, "garbage", peer, "no header");
         peer_say_who(h, peer);
@@ -266,9 +265,28 @@ void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
             peer_say_who(h, peer);
         return;
     }
-    p->heard = now.mono;
+    p->heard = h->now.mono;
     if (is_next(h, p, head.seq))
         dispatch(h, p, head.verb, body);
+}
+
+static void on_bundle(struct hub *h, Str peer, Str items)
+{
+    for (Str header, body; bundle_next(&items, &header, &body);)
+        on_message(h, peer, header, body);
+    if (items.len)
+        hub_complain(h, "malformed message", peer, verb_name(VERB_BUNDLE));
+}
+
+void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
+{
+    struct header head;
+    h->now = now;
+    if (header_unpack(header, &head) && head.version == PROTOCOL_VERSION &&
+        head.verb == VERB_BUNDLE)
+        on_bundle(h, peer, body);
+    else
+        on_message(h, peer, header, body);
 }
 
 void hub_on_gone(struct hub *h, Str peer)
@@ -343,6 +361,7 @@ bool hub_turn(struct hub *h, Now now)
         h->has_noted_last = true;
         retention_note(h);
     }
+    peers_flush(h);
     h->journal->ops->flush(h->journal);
     return more;
 }

@@ -15,6 +15,7 @@ void peers_init(struct peers *p)
     map_init(&p->by_link);
     list_init(&p->lagging);
     list_init(&p->gone);
+    list_init(&p->talking);
 }
 
 void peers_fini(struct hub *h)
@@ -91,6 +92,7 @@ struct peer *peer_new(struct hub *h, Str id, uint64_t boot, Str name)
     list_init(&p->waiting);
     list_init(&p->claims);
     list_init(&p->watches);
+    bundle_init(&p->bundle);
     succeed(h, peer_by_boot(h, boot), p);
     succeed(h, peer_by_id(h, id), p);
     map_put(&h->peers.by_id, p->id, p);
@@ -99,11 +101,32 @@ struct peer *peer_new(struct hub *h, Str id, uint64_t boot, Str name)
     return p;
 }
 
+static bool send_to(struct hub *h, Str id, struct header header, struct frame *body)
+{
+    char bytes[MESSAGE_HEADER];
+    header_pack(bytes, header);
+    return h->out.send(h->out.ctx, id, str_make(bytes, sizeof bytes), body);
+}
+
+static bool send_bundle(struct hub *h, struct peer *p)
+{
+    struct header header;
+    struct buf body;
+    list_remove(&p->talking);
+    if (!bundle_take(&p->bundle, &header, &body))
+        return true;
+    struct frame *f = frame_take(&body);
+    bool ok = send_to(h, p->id, header, f);
+    frame_unref(f);
+    return ok;
+}
+
 void peer_go(struct hub *h, struct peer *p)
 {
     if (p->is_gone)
         return;
     p->is_gone = true;
+    (void)send_bundle(h, p);
     map_del(&h->peers.by_id, p->id);
     map_del(&h->peers.by_boot, bytes_of(&p->boot));
     map_del(&h->peers.by_link, bytes_of(&p->link));
@@ -239,20 +262,43 @@ bool peer_wants(const struct hub *h, const struct peer *p, Str channel)
     return false;
 }
 
-static bool send_to(struct hub *h, Str id, enum verb verb, uint64_t seq, struct frame *body)
+static void lose(struct hub *h, struct peer *p)
 {
-    char header[MESSAGE_HEADER];
-    header_pack(header, (struct header){PROTOCOL_VERSION, (uint8_t)verb, seq});
-    return h->out.send(h->out.ctx, id, str_make(header, sizeof header), body);
+    log_warn("peer lost", kz("peer", p->name));
+    hub_count(h, COUNT_LOST);
+    peer_go(h, p);
+}
+
+static bool gather(struct hub *h, struct peer *p, struct header header, Str body)
+{
+    if (!p->takes_bundles || !bundle_put(&p->bundle, header, body))
+        return false;
+    if (!list_is_linked(&p->talking))
+        list_append(&h->peers.talking, &p->talking);
+    return true;
 }
 
 void peer_send_frame(struct hub *h, struct peer *p, enum verb verb, struct frame *body)
 {
-    if (p->is_gone || send_to(h, p->id, verb, ++p->seq, body))
+    if (p->is_gone)
         return;
-    log_warn("peer lost", kz("peer", p->name));
-    hub_count(h, COUNT_LOST);
-    peer_go(h, p);
+    struct header header = {PROTOCOL_VERSION, (uint8_t)verb, ++p->seq};
+    if (gather(h, p, header, frame_str(body)))
+        return;
+    if (!send_bundle(h, p) ||
+        (!gather(h, p, header, frame_str(body)) && !send_to(h, p->id, header, body)))
+        lose(h, p);
+}
+
+void peers_flush(struct hub *h)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &h->peers.talking)
+    {
+        struct peer *p = CONTAINER_OF(node, struct peer, talking);
+        if (!send_bundle(h, p))
+            lose(h, p);
+    }
 }
 
 void peer_send(struct hub *h, struct peer *p, enum verb verb, struct buf *body)
@@ -282,7 +328,7 @@ void peer_send_beat(struct hub *h, struct peer *p)
 static void send_once(struct hub *h, Str id, enum verb verb, struct buf *body)
 {
     struct frame *f = frame_take(body);
-    (void)send_to(h, id, verb, 0, f);
+    (void)send_to(h, id, (struct header){PROTOCOL_VERSION, (uint8_t)verb, 0}, f);
     frame_unref(f);
 }
 

@@ -10,7 +10,7 @@
 #include "base/list.h"
 #include "metrics.h"
 #include "topic.h"
-#include "wire/message.h"
+#include "wire/bundle.h"
 
 struct hub;
 struct frame;
@@ -22,6 +22,9 @@ struct peer {
     Msec heard, since;
     bool is_welcome; /* all pieces of its HELLO are in */
     bool is_live, is_gone;
+    bool takes_bundles;
+    struct bundle bundle; /* said in this turn, not sent */
+    struct list talking;  /* has something in it */
     bool is_reading;  /* a slice of the log for its refill is under way */
     bool is_stale;    /* subscriptions came that this slice does not know */
     Msec retry;       /* the log could not be read: not before */
@@ -46,6 +49,7 @@ struct peers {
     struct map by_id, by_boot, by_link;
     struct list lagging; /* those that are not live and welcome */
     struct list gone;    /* linked by `lagging` too */
+    struct list talking;
 };
 
 void peers_init(struct peers *p);
@@ -81,12 +85,14 @@ void peer_unsubscribe(struct hub *h, struct peer *p, Str name);
 void peer_unsubscribe_all(struct hub *h, struct peer *p);
 bool peer_wants(const struct hub *h, const struct peer *p, Str channel);
 
-/* Sends the next message of its sequence. peer_send takes the body's memory over. */
+/* Says the next message of its sequence, at the end of the turn where the peer takes bundles.
+ * peer_send takes the body's memory over. */
 void peer_send(struct hub *h, struct peer *p, enum verb verb, struct buf *body);
 void peer_send_frame(struct hub *h, struct peer *p, enum verb verb, struct frame *body);
 /* The same with credit: counts it. */
 void peer_send_on_credit(struct hub *h, struct peer *p, enum verb verb, struct frame *body);
 void peer_send_beat(struct hub *h, struct peer *p);
+void peers_flush(struct hub *h);
 /* To somebody who has no link. */
 void peer_say_who(struct hub *h, Str id);
 void peer_reject(struct hub *h, Str id, int code, const char *detail);

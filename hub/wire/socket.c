@@ -1,10 +1,12 @@
 #include "wire/socket.h"
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "wire/refusal.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,6 +30,7 @@ struct socket {
     enum socket_kind kind;
     bool is_unlimited; /* no high-water mark */
     int fd;
+    bool is_used;  /* since it was last found empty: its descriptor may not tell what is there */
     void *monitor; /* NULL: not watched */
     int monitor_fd;
     bool is_connected; /* as far as the monitor said */
@@ -104,6 +107,7 @@ struct socket *socket_open(struct socket_context *c, enum socket_kind kind,
     s->zmq = c->zmq ? zmq_socket(c->zmq, types[kind]) : NULL;
     if (s->zmq && set_options(s, limits)) {
         s->fd = fd_of(s->zmq);
+        s->is_used = true;
         return s;
     }
     fail(why, REFUSE_INTERNAL, "cannot open a ZeroMQ socket: %s", zmq_strerror(errno));
@@ -175,6 +179,7 @@ bool socket_connect(struct socket *s, const char *endpoint, struct fault *why)
 
 void socket_reconnect(struct socket *s, const char *endpoint)
 {
+    s->is_used = true;
     zmq_disconnect(s->zmq, endpoint);
     zmq_connect(s->zmq, endpoint); /* it did once: the endpoint is well formed */
 }
@@ -183,6 +188,7 @@ bool socket_bind_again(struct socket *s, const char *endpoint, struct fault *why
 {
     char last[ENDPOINT]; /* as ZeroMQ resolved it */
     size_t size = sizeof last;
+    s->is_used = true;
     if (zmq_getsockopt(s->zmq, ZMQ_LAST_ENDPOINT, last, &size) == 0)
         zmq_unbind(s->zmq, last);
     return socket_bind(s, endpoint, -1, why);
@@ -190,6 +196,7 @@ bool socket_bind_again(struct socket *s, const char *endpoint, struct fault *why
 
 bool socket_subscribe(struct socket *s, Str prefix)
 {
+    s->is_used = true;
     return zmq_setsockopt(s->zmq, ZMQ_SUBSCRIBE, prefix.len ? prefix.p : "", prefix.len) == 0;
 }
 
@@ -327,21 +334,52 @@ bool socket_is_readable(struct socket *s)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(s->zmq, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+    s->is_used = zmq_getsockopt(s->zmq, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+    return s->is_used;
+}
+
+bool socket_is_quiet(struct socket *s)
+{
+    return !s->is_used || !socket_is_readable(s);
+}
+
+/* What ZeroMQ has to tell it tells a descriptor once, and every send and receive may take that
+ * away: so those that were used since they were last empty are asked first. */
+static bool ask_used(struct socket *const *v, size_t n, bool *ready)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any |= ready[i] = !socket_is_quiet(v[i]);
+    return any;
+}
+
+static bool ask_told(struct socket *const *v, size_t n, const struct pollfd *fds, bool *ready)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any |= ready[i] |= fds[i].revents && socket_is_readable(v[i]);
+    return any;
 }
 
 bool socket_wait(struct socket *const *v, size_t n, int fd, int ms, bool *ready, bool *fd_ready)
 {
-    zmq_pollitem_t items[WAIT_MAX + 1];
+    struct pollfd fds[WAIT_MAX + 1];
+    Msec begin = clock_mono(), past = 0;
     assert(n <= WAIT_MAX);
     for (size_t i = 0; i < n; i++)
-        items[i] = (zmq_pollitem_t){v[i]->zmq, -1, ZMQ_POLLIN, 0};
-    items[n] = (zmq_pollitem_t){NULL, fd, ZMQ_POLLIN, 0};
-    bool ok = zmq_poll(items, (int)n + (fd >= 0), ms) >= 0;
-    for (size_t i = 0; i < n; i++)
-        ready[i] = ok && items[i].revents;
+        fds[i] = (struct pollfd){v[i]->fd, POLLIN, 0};
+    fds[n] = (struct pollfd){fd, POLLIN, 0}; /* a negative one is passed over */
+    bool any = ask_used(v, n, ready), ok = true;
+    int told;
+    do { /* ZeroMQ's threads also tell what is none of ours */
+        int left = ms < 0 || any ? ms : ms - (int)past;
+        told = poll(fds, n + 1, any ? 0 : left);
+        ok = told >= 0;
+        any |= ok && (ask_told(v, n, fds, ready) || fds[n].revents);
+        past = clock_mono() - begin;
+    } while (told > 0 && !any && (ms < 0 || past < (Msec)ms));
     if (fd_ready)
-        *fd_ready = ok && fd >= 0 && items[n].revents;
+        *fd_ready = ok && fds[n].revents;
     return ok;
 }
 
@@ -391,7 +429,8 @@ static struct frame *receive_frame(struct socket *s, bool *more)
     atomic_init(&f->refs, 1);
     f->is_received = true;
     zmq_msg_init(&f->received);
-    if (!receive_part(s->zmq, &f->received)) {
+    s->is_used = receive_part(s->zmq, &f->received);
+    if (!s->is_used) {
         frame_unref(f);
         return NULL;
     }
@@ -459,6 +498,7 @@ static void fill_shared(zmq_msg_t *part, struct frame *f)
 static bool send_part(struct socket *s, zmq_msg_t *part, bool more)
 {
     int n;
+    s->is_used = true;
     do
         n = zmq_msg_send(part, s->zmq, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
     while (n < 0 && errno == EINTR);

@@ -72,6 +72,8 @@ int socket_fd(const struct socket *s);
 int socket_watch_fd(const struct socket *s);
 /* Something can be received now. */
 bool socket_is_readable(struct socket *s);
+/* Nothing can be received now, and the descriptor will tell when something can: it may be slept. */
+bool socket_is_quiet(struct socket *s);
 /* Waits until one of the sockets or `fd` (-1: none) is readable, `ms` at most (-1: for ever). Fills
  * ready[n] (sockets) and *fd_ready; false on a signal. */
 bool socket_wait(struct socket *const *v, size_t n, int fd, int ms, bool *ready, bool *fd_ready);

@@ -1,5 +1,5 @@
 /* The first byte chooses a verb, the rest is its body: what can be read is written as it was. */
-#include "wire/message.h"
+#include "wire/bundle.h"
 
 #include <assert.h>
 
@@ -55,6 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     Str text = str_make((const char *)data, size);
     struct header header;
+    Str items = text, head, inner;
+    while (bundle_next(&items, &head, &inner))
+        assert(head.len == MESSAGE_HEADER && inner.len < text.len);
     if (header_unpack(text, &header)) {
         char again[MESSAGE_HEADER];
         header_pack(again, header);

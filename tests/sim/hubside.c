@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "wire/bundle.h"
 #include "wire/refusal.h"
 #include "wire/socket.h"
 
@@ -19,18 +20,32 @@ static Str id_of(const struct route *r)
     return str_make((const char *)r, sizeof *r);
 }
 
+static bool carry(struct world *w, const struct route *r, Str header, struct frame *body)
+{
+    struct cable *c = &w->workers[r->worker].cable;
+    if (cable_to_worker(c, r->connection, header.p, body, w->mono))
+        return true;
+    frame_unref(body);
+    return false;
+}
+
+/* Half of all bundles come as what is in them, so that there is more that can be lost alone. */
 static bool send_to_worker(void *ctx, Str peer, Str header, struct frame *body)
 {
     struct world *w = ctx;
     struct route r;
+    struct header head;
     if (w->hub.is_muted || peer.len != sizeof r)
         return true;
     memcpy(&r, peer.p, sizeof r);
-    frame_ref(body);
-    if (cable_to_worker(&w->workers[r.worker].cable, r.connection, header.p, body, w->mono))
-        return true;
-    frame_unref(body);
-    return false;
+    struct cable *c = &w->workers[r.worker].cable;
+    if (!header_unpack(header, &head) || head.verb != VERB_BUNDLE || dice_luck(&c->dice, 50))
+        return carry(w, &r, header, frame_ref(body));
+    bool ok = true;
+    Str items = frame_str(body), inner;
+    while (ok && bundle_next(&items, &header, &inner))
+        ok = carry(w, &r, header, frame_copy(inner));
+    return ok;
 }
 
 static void answer_tool(void *ctx, enum tool tool, Str peer, const Str *parts, size_t n)

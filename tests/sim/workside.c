@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "wire/bundle.h"
 #include "wire/refusal.h"
 #include "wire/socket.h"
 
@@ -8,16 +9,28 @@
 
 enum { TICK = 100, MESSAGES = 40, KEEPS_UP = 8, DRAIN = 1000 };
 
+static bool carry(struct workside *k, const char *header, struct frame *body)
+{
+    if (cable_to_hub(&k->cable, header, body, k->world->mono))
+        return true;
+    frame_unref(body);
+    return false;
+}
+
+/* Half of all bundles come as what is in them, so that there is more that can be lost alone. */
 static bool send_to_hub(void *ctx, struct header header, struct buf *body)
 {
     struct workside *k = ctx;
     char bytes[MESSAGE_HEADER];
-    header_pack(bytes, header);
-    struct frame *f = frame_take(body);
-    if (cable_to_hub(&k->cable, bytes, f, k->world->mono))
-        return true;
-    frame_unref(f);
-    return false;
+    if (header.verb != VERB_BUNDLE || dice_luck(&k->cable.dice, 50)) {
+        header_pack(bytes, header);
+        return carry(k, bytes, frame_take(body));
+    }
+    bool ok = true;
+    Str items = buf_str(body), head, inner;
+    while (ok && bundle_next(&items, &head, &inner))
+        ok = carry(k, head.p, frame_copy(inner));
+    return ok;
 }
 
 unsigned world_sides(const struct world *w)
@@ -143,6 +156,7 @@ void workside_settle(struct workside *k)
     workside_greet(k);
     take_messages(k, SIZE_MAX);
     roster_flush(k->roster, k->world->mono);
+    link_flush(k->link, k->world->mono);
 }
 
 static void tick(struct workside *k)
@@ -180,5 +194,7 @@ void workside_turn(struct workside *k)
     take_messages(k, dice_roll(&w->dice, MESSAGES) + k->cable.to_worker.n / KEEPS_UP);
     flush(k);
     tick(k);
+    if (k->link)
+        link_flush(k->link, w->mono);
     w->steps++;
 }

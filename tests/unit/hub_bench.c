@@ -1,7 +1,6 @@
 #include "hub_bench.h"
 
 #include "base/log.h"
-#include "base/memory.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -236,12 +235,17 @@ static void check_seq(struct bench *b, const char *peer, struct header head)
         snprintf(s->peer, sizeof s->peer, "%s", peer);
         map_put(&b->seqs, str_of(s->peer), s);
     }
-    if (head.verb == VERB_WHO || head.verb == VERB_REJECT) {
-        assert_int_equal(head.seq, 0);
-        return;
-    }
     s->last = head.verb == VERB_WELCOME ? 0 : s->last;
-    assert_int_equal(head.seq, ++s->last);
+    bool is_numbered = head.verb != VERB_WHO && head.verb != VERB_REJECT;
+    assert_int_equal(head.seq, is_numbered ? ++s->last : 0);
+}
+
+static void note_message(struct bench *b, const char *name, Str header, Str body)
+{
+    struct header head;
+    assert_true(header_unpack(header, &head));
+    check_seq(b, name, head);
+    put_message(&note(b, name)->text, head.verb, body);
 }
 
 static bool on_send(void *ctx, Str peer, Str header, struct frame *body)
@@ -251,10 +255,14 @@ static bool on_send(void *ctx, Str peer, Str header, struct frame *body)
     char name[32];
     if (b->is_cut)
         return false;
-    assert_true(header_unpack(header, &head));
+    b->sends++;
     snprintf(name, sizeof name, "%.*s", FMT(peer));
-    check_seq(b, name, head);
-    put_message(&note(b, name)->text, head.verb, frame_str(body));
+    Str items = frame_str(body);
+    bool is_bundle = header_unpack(header, &head) && head.verb == VERB_BUNDLE;
+    if (!is_bundle)
+        note_message(b, name, header, items);
+    for (Str inner; is_bundle && bundle_next(&items, &header, &inner);)
+        note_message(b, name, header, inner);
     return true;
 }
 
@@ -497,7 +505,8 @@ void hello_at(struct bench *b, const char *peer, Cursor from, const char *channe
                                               .name = str_of(peer),
                                               .at = from,
                                               .channels = names(b, channels),
-                                              .clients = clients});
+                                              .clients = clients,
+                                              .bundles = b->bundles});
     say(b, peer, VERB_HELLO, &body);
     settle(b);
 }

@@ -30,6 +30,8 @@ struct bench {
     struct list said; /* everything that was not looked at yet */
     struct map seqs;  /* of each link: the last one */
     bool is_cut;      /* sends fail */
+    bool bundles;     /* workers read them */
+    size_t sends;     /* messages that went out */
     uint64_t ref;     /* of the last request */
 };
 

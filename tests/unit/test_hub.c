@@ -45,6 +45,66 @@ static void garbage_on_a_link_ends_nothing(void **state)
     assert_true(b->hub->counters[COUNT_GARBAGE] > 10);
 }
 
+/* Three publishes come in one message, and what is said of them leaves in one. */
+static void what_is_said_in_a_turn_is_one_message(void **state)
+{
+    struct bench *b = *state;
+    struct bundle bundle;
+    struct header header;
+    struct buf body, item;
+    b->bundles = true;
+    hello(b, "w1", 0, "a");
+    expect(b, "w1", "WELCOME from=0");
+    bundle_init(&bundle);
+    for (uint64_t i = 1; i <= 3; i++) {
+        buf_init(&item, 1 << 20);
+        msg_pulse_pack(&item, &(struct msg_pulse){.seq = i});
+        header = (struct header){PROTOCOL_VERSION, VERB_PULSE, 0};
+        assert_true(bundle_put(&bundle, header, buf_str(&item)));
+        buf_clear(&item);
+        msg_query_pack(&item, &(struct msg_query){.ref = i, .what = STR("nothing")});
+        header.verb = VERB_QUERY;
+        assert_true(bundle_put(&bundle, header, buf_str(&item)));
+        buf_fini(&item);
+    }
+    assert_true(bundle_take(&bundle, &header, &body));
+    size_t before = b->sends;
+    say(b, "w1", (enum verb)header.verb, &body);
+    assert_int_equal(b->sends, before);
+    expect(b, "w1", "ANSWER | ANSWER | ANSWER");
+    assert_int_equal(b->sends, before + 1);
+    assert_int_equal(b->hub->counters[COUNT_GARBAGE], 0);
+}
+
+static void a_bundle_in_a_bundle_is_garbage(void **state)
+{
+    struct bench *b = *state;
+    struct bundle bundle;
+    struct header header;
+    struct buf body;
+    hello(b, "w1", 0, "a");
+    bundle_init(&bundle);
+    header = (struct header){PROTOCOL_VERSION, VERB_BUNDLE, 0};
+    bundle_put(&bundle, header, STR_NONE);
+    bundle_put(&bundle, header, STR_NONE);
+    assert_true(bundle_take(&bundle, &header, &body));
+    say(b, "w1", (enum verb)header.verb, &body);
+    assert_int_equal(b->hub->counters[COUNT_GARBAGE], 2);
+}
+
+/* It is as gone as one whose message could not be sent at once. */
+static void who_cannot_be_sent_a_bundle_is_gone(void **state)
+{
+    struct bench *b = *state;
+    b->bundles = true;
+    hello(b, "w1", 0, "a");
+    b->is_cut = true;
+    tool(b, "t", "a", "", "x", NULL);
+    settle(b);
+    assert_int_equal(b->hub->peers.by_id.len, 0);
+    b->is_cut = false;
+}
+
 static void a_link_is_refilled_from_where_it_was(void **state)
 {
     struct bench *b = *state;
@@ -300,6 +360,9 @@ int main(void)
         BENCH(whoever_is_not_known_is_asked_who_it_is),
         BENCH(another_version_is_rejected),
         BENCH(garbage_on_a_link_ends_nothing),
+        BENCH(what_is_said_in_a_turn_is_one_message),
+        BENCH(a_bundle_in_a_bundle_is_garbage),
+        BENCH(who_cannot_be_sent_a_bundle_is_gone),
         BENCH(a_link_is_refilled_from_where_it_was),
         BENCH(a_hello_replaces_the_link_of_the_same_worker),
         BENCH(a_hello_comes_in_pieces),

@@ -2,6 +2,7 @@
 #include "desk.h"
 
 #include "link_request.h"
+#include "wire/bundle.h"
 #include "wire/refusal.h"
 
 struct heard {
@@ -228,6 +229,60 @@ static void only_so_many_publishes_are_in_flight(void **state)
     assert_int_equal(h.code, REFUSE_OVERLOAD);
 }
 
+/* Where the hub reads bundles; what it says in one is heard in its order. */
+static void what_is_asked_in_a_turn_leaves_at_its_end(void **state)
+{
+    struct desk *d = *state;
+    struct heard first = {0}, second = {0};
+    HUB_SAYS(d, WELCOME, welcome, .link = 8, .from = at(100), .bundles = true);
+    publish(d, LINK_ONCE, &first);
+    publish(d, LINK_ONCE, &second);
+    assert_null(worker_said(d, VERB_PUBLISH));
+    link_flush(d->link, d->now);
+    const struct said *s = worker_said(d, VERB_BUNDLE);
+    assert_non_null(s);
+    Str items = buf_str(&s->body), header, body;
+    struct bundle answers;
+    struct header head;
+    struct buf all;
+    bundle_init(&answers);
+    for (int i = 0; i < 2; i++) {
+        struct msg_publish m;
+        assert_true(bundle_next(&items, &header, &body) && header_unpack(header, &head));
+        assert_true(head.verb == VERB_PUBLISH && msg_publish_unpack(body, &m));
+        buf_init(&all, 1 << 20);
+        msg_published_pack(&all, &(struct msg_published){.ref = m.ref});
+        head = (struct header){PROTOCOL_VERSION, VERB_PUBLISHED, ++d->seq};
+        bundle_put(&answers, head, buf_str(&all));
+        buf_fini(&all);
+    }
+    assert_true(bundle_take(&answers, &head, &all));
+    char bytes[MESSAGE_HEADER];
+    header_pack(bytes, head);
+    link_on_message(d->link, str_make(bytes, sizeof bytes), buf_str(&all), d->now);
+    buf_fini(&all);
+    assert_true(first.calls == 1 && !first.code && second.calls == 1 && !second.code);
+    assert_true(link_is_up(d->link));
+}
+
+static void a_bundle_that_nobody_takes_is_of_unknown_outcome(void **state)
+{
+    struct desk *d = *state;
+    struct heard once = {0}, brief = {0};
+    HUB_SAYS(d, WELCOME, welcome, .link = 8, .from = at(100), .bundles = true);
+    publish(d, LINK_ONCE, &once);
+    publish(d, LINK_BRIEF, &brief);
+    d->is_deaf = true;
+    link_flush(d->link, d->now);
+    assert_false(link_is_up(d->link));
+    assert_true(once.calls == 1 && once.code == REFUSE_UNKNOWN_OUTCOME && !brief.calls);
+    d->is_deaf = false;
+    link_on_connected(d->link, d->now);
+    hub_welcomes(d, at(100), GAP_NONE);
+    HUB_SAYS(d, PUBLISHED, published, .ref = next_publish(d).ref);
+    assert_int_equal(brief.calls, 1);
+}
+
 static void one_that_is_cancelled_is_not_answered(void **state)
 {
     struct desk *d = *state;
@@ -340,6 +395,8 @@ int main(void)
         T(a_hub_that_is_away_is_waited_for_but_not_for_ever),
         T(only_so_many_wait),
         T(only_so_many_publishes_are_in_flight),
+        T(what_is_asked_in_a_turn_leaves_at_its_end),
+        T(a_bundle_that_nobody_takes_is_of_unknown_outcome),
         T(one_that_is_cancelled_is_not_answered),
         T(a_second_welcome_asks_nothing_twice),
         T(a_hub_that_stops_is_asked_nothing_more),
