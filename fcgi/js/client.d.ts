@@ -58,7 +58,7 @@ export interface Options {
     resume?: boolean;
     /** How many sends may wait (100). */
     queue?: number;
-    /** Milliseconds in which a stream must show a sign of life (5000). */
+    /** Milliseconds in which a stream must show a sign of life (5000); other answers have four times that. */
     patience?: number;
     /** Seconds between heartbeats, 5..50 (15). */
     ping?: number;

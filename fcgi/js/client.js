@@ -104,7 +104,7 @@ export class Belfry extends Emitter {
     }
 
     #rise() {
-        this.#tabs = new Tabs(this.options.share === false ? null : this.key, this.options.patience ?? 5000, {
+        this.#tabs = new Tabs(this.options.share === false ? null : this.key, this.http.patience, {
             lead: () => this.#lead(),
             lost: () => this.#stop(),
             greet: () => this.#plan(),

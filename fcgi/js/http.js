@@ -8,7 +8,6 @@ const HINTS = {
     404: 'is the address of Belfry right?',
     413: 'send less at once',
 };
-const ANSWER_WITHIN = 20000;
 
 /** An error with what the server said and what to do about it. */
 export function refusal(status, said, after) {
@@ -29,6 +28,7 @@ export class Http {
         this.url = url.replace(/\/$/, '');
         this.options = options;
         this.naps = naps;
+        this.patience = options.patience ?? 5000;
     }
 
     /** `fresh`: what there is was refused, or soon will be. */
@@ -45,7 +45,7 @@ export class Http {
     }
 
     /** The answer; throws a refusal, or what fetch throws where there is no answer. */
-    async ask(path, body, signal = AbortSignal.timeout(ANSWER_WITHIN), fresh = false) {
+    async ask(path, body, signal = AbortSignal.timeout(4 * this.patience), fresh = false) {
         const token = await this.token(fresh);
         const headers = { Accept: 'text/event-stream, application/json' };
         if (token)

@@ -42,8 +42,8 @@ export class Line {
         this.http = http;
         this.cursor = cursor;
         this.tell = tell;
-        this.patience = http.options.patience ?? 5000;
-        this.#trial = 12 * this.patience;
+        this.patience = http.patience;
+        this.#trial = 6 * this.patience;
     }
 
     /** Goes on until it is closed or refused for good; open() then begins anew. */
@@ -228,7 +228,7 @@ export class Line {
         if (connected) {
             this.#cuts = silent || lived < 4 * this.patience ? this.#cuts + 1 : 0;
             if (!this.#cuts)
-                this.#trial = 12 * this.patience;
+                this.#trial = 6 * this.patience;
         }
         if (this.#cuts >= CUTS_MOST || (silent && !connected))
             return this.#fall();

@@ -1,5 +1,6 @@
 """Between a browser and the web server: a proxy that does what bad ones do. `buffer`: an answer is held back until it is
-whole; `cut`: no answer lives longer than a second; `strip`: headers are taken off, both ways; `dead`: nothing is answered."""
+whole; `cut`: no answer lives longer than a second; `strip`: headers are taken off, both ways; `dead`: nothing is answered;
+`void`: whatever passes is lost, and what was open stays so, without a word ever again."""
 import http.client
 import http.server
 import socket
@@ -22,6 +23,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         if "dead" in proxy.ways:
             return
+        self.fall_into_the_void()
         back = http.client.HTTPConnection("127.0.0.1", proxy.back, timeout=60)
         try:
             headers = {name: value for name, value in self.headers.items() if self.passes(name, ASKED)}
@@ -31,7 +33,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 timer = threading.Timer(LIFE, self.cut)
                 timer.daemon = True
                 timer.start()
-            self.answer(back.getresponse())
+            answer = back.getresponse()
+            self.fall_into_the_void()
+            self.answer(answer)
         except (OSError, http.client.HTTPException):
             pass
         finally:
@@ -59,8 +63,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             part = answer.read1(65536)
             if not part:
                 return
+            self.fall_into_the_void()
             self.wfile.write(part)
             self.wfile.flush()
+
+    def fall_into_the_void(self):
+        if "void" in self.server.ways:
+            self.server.closed.wait()
 
     def cut(self):
         try:
@@ -77,10 +86,11 @@ class Proxy(http.server.ThreadingHTTPServer):
 
     def __init__(self, back, *ways):
         super().__init__(("127.0.0.1", free_port()), Handler)
-        self.back, self.ways = back, ways
+        self.back, self.ways, self.closed = back, ways, threading.Event()
         self.url = "http://127.0.0.1:%d" % self.server_port
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def close(self):
+        self.closed.set()
         self.shutdown()
         self.server_close()

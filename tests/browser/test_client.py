@@ -1,11 +1,12 @@
 """The client of fcgi/js in Debian's Chromium and in Node, against real servers: tabs, hubs that die, hostile proxies."""
 import gzip
 import os
+import signal
 import subprocess
 
 import pytest
 
-from belfry import PATIENCE, ROOT, Server, request, until
+from belfry import PATIENCE, ROOT, Server, now, request as ask, until
 from hostile import Proxy
 from test_page import Page
 
@@ -39,11 +40,12 @@ module.on('message', (message) => { window.said = message.content; });
 
 
 @pytest.fixture
-def front(worker):
+def front(request, worker):
     for name, text in (("index.html", MODULE), ("classic.html", CLASSIC)):
         with open(os.path.join(worker.world.site, name), "w", encoding="utf-8") as page:
             page.write(text)
-    return Server(worker.world, "lighttpd").start("/ready")
+    mark = request.node.get_closest_marker("web")
+    return Server(worker.world, mark.args[0] if mark else "lighttpd").start("/ready")
 
 
 class Client(Page):
@@ -102,9 +104,9 @@ def test_it_is_served_as_files_are(front):
     answer = front.get("/client.js")
     assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/javascript")
     assert "max-age" in answer.headers["Cache-Control"]
-    again = request(front, "GET", "/events/client.js", headers={"If-None-Match": answer.headers["ETag"]})
+    again = ask(front, "GET", "/events/client.js", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status == 304 and again.body == b""
-    head = request(front, "HEAD", "/events/client.js")
+    head = ask(front, "HEAD", "/events/client.js")
     assert head.status == 200 and head.headers["ETag"] == answer.headers["ETag"] and head.body == b""
     assert len(gzip.compress(front.get("/socket.js").body, 9)) <= 3 * 1024
     assert front.get("/client.d.ts").status == front.get("/socket.d.ts").status == 200
@@ -174,19 +176,72 @@ def test_who_is_here_in_all_tabs(front, browser):
     assert "leave ann" not in ann.run("return seen;")
 
 
-def test_two_browsers_chat_while_the_hub_is_killed(front, browser, hub):
-    pair = [browser(front).open().live() for _ in range(2)]
-    for n in range(4):
-        pair[n % 2].run("room.send('n', arguments[0]);", n)
-    hub.kill()
-    for n in range(4, 8):
-        pair[n % 2].run("room.send('n', arguments[0]);", n)
-    hub.start()
-    for page in pair:
-        until(lambda: len(page.got()) >= 8, 40, "all eight come")
-    assert sorted(pair[0].got()) == list(range(8)) and pair[0].got() == pair[1].got()
-    assert all(page.run("return hub.state;") == "live" for page in pair), "no stream was closed"
-    assert pair[0].run("return ways;").count("live stream") == 1
+def test_a_tab_that_hangs_is_robbed_of_the_stream(front, browser):
+    page = browser(front).open(patience=700).live()
+    first = page.driver.current_window_handle
+    second = page.tab(front.url)
+    page.open(patience=700).live()
+    page.driver.switch_to.window(first)
+    page.run("setTimeout(() => { for (const end = Date.now() + 12000; Date.now() < end;); window.woken = true; }, 100);")
+    page.driver.switch_to.window(second)
+    send(front, 0, 5)
+    until(lambda: page.got() == [0, 1, 2, 3, 4], 11, "another one takes it over")
+    page.driver.switch_to.window(first)
+    page.wait("return window.woken;", 30)
+    send(front, 5, 8)
+    for tab in (first, second):
+        page.driver.switch_to.window(tab)
+        until(lambda: page.got() == list(range(8)), what="all of it once, also in the one that hung")
+    until(lambda: streams(front) == 1)
+
+
+class Chat:
+    """Two who talk on: nothing is lost, nothing is said twice, both hear the same, and both are seen."""
+
+    def __init__(self, *pages):
+        self.pages, self.said = pages, 0
+
+    def talk(self):
+        for page in self.pages * 2:
+            page.run("room.send('n', arguments[0]);", self.said)
+            self.said += 1
+
+    def heard(self, within=40):
+        until(lambda: all(len(page.got()) >= self.said for page in self.pages), within, "all of it comes")
+        until(lambda: {page.members() for page in self.pages} == {"ann,ben"}, within, "both are seen")
+        one, other = [page.got() for page in self.pages]
+        assert sorted(one) == list(range(self.said)) and one == other
+
+
+@pytest.mark.web("nginx")
+@pytest.mark.channels({"room:*": {"presence": "anonymous"}})
+@pytest.mark.options(presence_grace="2s")
+def test_two_browsers_chat_whatever_breaks(front, browser, hub, worker):
+    proxy = Proxy(front.port)
+    try:
+        ann, ben = [browser(way).open(name=name, presence=True, patience=1500, ping=5).live()
+                    for way, name in ((front, "ann"), (proxy, "ben"))]
+        chat = Chat(ann, ben)
+        chat.talk()
+        hub.kill()
+        chat.talk()
+        hub.start()
+        chat.heard()
+        assert ann.run("return ways;").count("live stream") == 1, "no stream was closed"
+        worker.renew()
+        chat.talk()
+        front.program.signal(signal.SIGHUP)
+        chat.talk()
+        chat.heard()
+        began = now()
+        proxy.ways = ("void",)
+        chat.talk()
+        until(lambda: now() - began > 10, 15, "ten seconds are over")
+        chat.talk()
+        proxy.ways = ()
+        chat.heard(60)
+    finally:
+        proxy.close()
 
 
 def test_a_reload_goes_on_where_it_was(front, browser):
@@ -198,6 +253,10 @@ def test_a_reload_goes_on_where_it_was(front, browser):
     page.driver.get(front.url)
     page.open(resume=True)
     until(lambda: page.got() == [3, 4])
+    page.driver.get("about:blank")
+    send(front, 5, 7)
+    page.driver.back()                  # the browser has kept the page as it was
+    until(lambda: page.got() == [3, 4, 5, 6])
 
 
 @pytest.mark.parametrize("way,transport", [("buffer", "poll"), ("cut", "poll"), ("strip", "stream")])
@@ -211,6 +270,9 @@ def test_a_hostile_proxy(front, browser, way, transport):
         page.run("room.send('n', 5);")
         until(lambda: sorted(page.got()) == list(range(6)), 20, "all come through")
         assert page.run("return hub.transport;") == transport
+        if way == "buffer":
+            proxy.ways = ()
+            until(lambda: page.run("return hub.transport;") == "stream", 40, "streams are tried again")
         proxy.ways = ("dead",)
         send(front, 6, 8)
         proxy.ways = ()
