@@ -1,4 +1,6 @@
-"""What a page of another site may do in Debian's Chromium with a user's cookie: nothing; the own page: all."""
+"""What a page of another site may do in Debian's Chromium with a user's cookie, or with the password that the
+web server asked for: nothing; the own page: all."""
+import base64
 import http.server
 import os
 import threading
@@ -7,6 +9,8 @@ import pytest
 
 from belfry import Server, command, until
 from test_page import Page
+
+PASSWORD = "alice:correct-horse"
 
 FORMS = """<!doctype html><title>evil</title><script>
 function post(type, name, value) {
@@ -52,9 +56,27 @@ def world(world):
     return world
 
 
+@pytest.fixture(params=["cookie", "password"])
+def login(request):
+    """What the browser sends by itself."""
+    return request.param
+
+
 @pytest.fixture
-def site(worker):
-    return Server(worker.world, "lighttpd").start("/ready")
+def site(worker, login):
+    if login == "cookie":
+        return Server(worker.world, "lighttpd").start("/ready")
+    worker.set(trust_remote_user="1")
+    worker.restart()
+    users = os.path.join(worker.world.dir, "users")
+    with open(users, "w", encoding="utf-8") as file:
+        file.write(PASSWORD + "\n")
+    ask = """server.modules += ("mod_auth", "mod_authn_file")
+auth.backend = "plain"
+auth.backend.plain.userfile = "%s"
+auth.require = ("" => ("method" => "basic", "realm" => "x", "require" => "valid-user"))
+""" % users
+    return Server(worker.world, "lighttpd", change=lambda text: text + ask).start("/ready", (401,))
 
 
 @pytest.fixture
@@ -74,22 +96,28 @@ def token(world):
 
 
 @pytest.fixture
-def page(site, token):
+def page(site, login, token):
     opened = Page(site)
-    opened.driver.add_cookie({"name": "belfry_token", "value": token, "httpOnly": True,
-                              "sameSite": "Lax"})
-    opened.driver.get(site.url + "/")
+    if login == "cookie":
+        opened.driver.add_cookie({"name": "belfry_token", "value": token, "httpOnly": True,
+                                  "sameSite": "Lax"})
+        opened.driver.get(site.url + "/")
+    else:
+        opened.driver.get(site.url.replace("//", "//%s@" % PASSWORD) + "/")
+        opened.driver.get(site.url + "/")
     yield opened
     opened.close()
 
 
-def history(site, token):
-    answer = site.get("/history", channel="room:1", headers={"Authorization": "Bearer " + token})
+def history(site, login, token):
+    shown = "Bearer " + token if login == "cookie" else \
+        "Basic " + base64.b64encode(PASSWORD.encode()).decode()
+    answer = site.get("/history", channel="room:1", headers={"Authorization": shown})
     assert answer.status == 200, answer.text
     return [event["data"] for event in answer.json["events"]]
 
 
-def test_the_own_page_works_and_a_strange_form_does_nothing(page, site, evil, token):
+def test_the_own_page_works_and_a_strange_form_does_nothing(page, site, evil, login, token):
     until(lambda: page.driver.execute_script("return window.user;") == "alice")
     assert page.driver.execute_async_script("""
         const done = arguments[0];
@@ -124,4 +152,4 @@ def test_the_own_page_works_and_a_strange_form_does_nothing(page, site, evil, to
         events.onerror = () => done(events.readyState);
         events.addEventListener('connected', () => done('read'));
         """, site.url) == 2
-    assert history(site, token) == ["own"]
+    assert history(site, login, token) == ["own"]

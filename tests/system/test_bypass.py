@@ -175,6 +175,59 @@ def test_between_two_polls_a_pattern_shows_what_each_channel_allows(site):
     assert [event["data"] for event in ask()] == ["room:1"]
 
 
+def waiting_poll(worker, who, channel):
+    """One that is open, and has nothing yet."""
+    peer = fastcgi.connect(worker, 30)
+    peer.sendall(fastcgi.get("/events/poll?wait=20&channel=" + channel,
+                             **{"HTTP_AUTHORIZATION": who["Authorization"]}))
+    return peer
+
+
+def test_a_poll_that_waits_gets_nothing_that_it_lost(site, worker):
+    """Of a channel: it ends at once. Of a channel that its pattern takes in: it waits on, for others."""
+    world, alice = site.world, bearer(site.world, "alice")
+    root = bearer(world, "root", publish="*")
+    for channel in ("secret", "room:vip"):
+        assert command(world, "grant", "alice", "subscribe", channel).returncode == 0
+    until(lambda: site.get("/history", channel="secret,room:vip", headers=alice).status == 200)
+    alone, pattern = waiting_poll(worker, alice, "secret"), waiting_poll(worker, alice, "room:*")
+    until(lambda: command(world, "streams").stdout.count(" alice ") == 2)
+    for channel in ("secret", "room:vip"):
+        assert command(world, "revoke", "alice", "subscribe", channel).returncode == 0
+    until(lambda: site.get("/history", channel="room:vip", headers=alice).status == 403)
+    began = now()
+    for channel in ("secret", "room:vip", "room:1"):
+        sent = site.post("/send", {"channel": channel, "data": "of " + channel}, headers=root)
+        assert sent.status == 200, sent.text
+    assert b"of secret" not in fastcgi.answer(alone)
+    answer = fastcgi.answer(pattern)
+    assert b"of room:1" in answer and b"of room:vip" not in answer
+    assert now() - began < 15
+
+
+def test_what_a_slow_stream_has_not_read_yet_is_judged_anew(site):
+    """Megabytes of a pattern's channel wait for it when the right to that channel goes."""
+    world, alice = site.world, bearer(site.world, "alice")
+    root = bearer(world, "root", publish="*")
+    assert command(world, "grant", "alice", "subscribe", "room:vip").returncode == 0
+    until(lambda: site.get("/history", channel="room:vip", headers=alice).status == 200)
+    big = "x" * 50000
+    first = site.post("/send", {"channel": "room:1", "data": "begin"}, headers=root).json["id"]
+    for n in range(300):
+        sent = site.post("/send", {"channel": "room:vip", "data": "%d %s" % (n, big)}, headers=root)
+        assert sent.status == 200, sent.text
+    with Stream(site, channel="room:*", headers=alice, last_id=first) as stream:
+        stream.connected()
+        assert command(world, "revoke", "alice", "subscribe", "room:vip").returncode == 0
+        until(lambda: site.get("/history", channel="room:vip", headers=alice).status == 403)
+        last = site.post("/send", {"channel": "room:1", "data": "end"}, headers=root).json["id"]
+        came = []
+        while not came or came[-1].data != "end":
+            came.append(stream.next(30))
+        # What was on its way through the web server when it went, and no more.
+        assert came[-1].id == last and len(came) < 250, len(came)
+
+
 def test_presence_is_not_for_everybody(site):
     world = site.world
     with Stream(site, channel="open:1", headers=bearer(world, "bob")) as stream:
