@@ -6,21 +6,13 @@
 
 enum { LIMIT_LEAST = 10000, LIMIT_MOST = 60000, PASSING_LEAST = 1000, PASSING_MOST = 5000 };
 
-bool is_listed(Str list, Str item)
-{
-    for (Str name; str_cut(&list, ',', &name);)
-        if (str_eq(str_trim(name), item))
-            return true;
-    return false;
-}
-
 struct cors cors_judge(Str origins, Str origin)
 {
     struct cors c = {0};
     if (!origin.len || str_has_control(origin))
         return c;
-    c.is_for_all = !is_listed(origins, origin) && is_listed(origins, STR("*"));
-    if (c.is_for_all || is_listed(origins, origin))
+    c.is_for_all = !str_is_listed(origins, origin) && str_is_listed(origins, STR("*"));
+    if (c.is_for_all || str_is_listed(origins, origin))
         c.origin = origin;
     return c;
 }

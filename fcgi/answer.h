@@ -32,8 +32,6 @@ struct answer {
 
 /* `origin` as the browser sent it, judged by the option `origins`. */
 struct cors cors_judge(Str origins, Str origin);
-/* Whether `item` is one of the names between commas. */
-bool is_listed(Str list, Str item);
 
 bool answer_put(struct buf *out, const struct answer *a);
 /* The answer for a fault, its document written into `body`. */

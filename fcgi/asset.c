@@ -24,7 +24,7 @@ void asset_serve(struct visit *v)
         .etag = file->etag,
         .body = str_make((const char *)file->bytes, file->len),
     };
-    if (is_listed(request_var(v->request, "HTTP_IF_NONE_MATCH"), str_of(file->etag)))
+    if (str_is_listed(request_var(v->request, "HTTP_IF_NONE_MATCH"), str_of(file->etag)))
         a = (struct answer){
             .status = 304, .title = "Not Modified", .cache = a.cache, .etag = a.etag};
     visit_answer(v, &a);

@@ -185,7 +185,7 @@ bool auth_origin(const struct options *o, const struct request *r, const struct 
         return true;
     if (!origin.len)
         return fail(why, REFUSE_FORBIDDEN, "Origin: is missing; a cookie or a password needs it");
-    if (!is_own_host(r, origin) && !is_listed(str_of(o->origins), origin))
+    if (!is_own_host(r, origin) && !str_is_listed(str_of(o->origins), origin))
         return fail(why, REFUSE_FORBIDDEN, "Origin: %.*s is not among the origins", FMT(origin));
     return is_from_a_program(r) ||
            fail(why, REFUSE_FORBIDDEN,
@@ -198,5 +198,5 @@ bool auth_is_allowed(Str addresses, Str address)
     Str mapped = STR("::ffff:");
     if (str_starts(address, mapped))
         address = str_skip(address, mapped.len);
-    return address.len && is_listed(addresses, address);
+    return address.len && str_is_listed(addresses, address);
 }

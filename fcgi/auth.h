@@ -17,13 +17,15 @@ struct visitor {
     struct token *token;    /* NULL: none was shown */
     Msec issued;            /* wall clock: since when the user is known */
     Msec expires;           /* wall clock: when the rights end; 0: never */
+    Msec asked_until;       /* … when those end that the application gave; 0: never */
     bool is_pending;        /* what is granted to the user is not known yet */
     bool is_browsers_doing; /* identity that a browser sends by itself, whoever made the page */
 };
 
 /* A fault is INVALID_TOKEN or FORBIDDEN, fit for the public; the log has more. `accounts` NULL:
- * they are not known yet; a token of ours is then HUB_AWAY. `is_spent`: this address showed too many
- * tokens that were not good, so of those that cost a look at their signature none is taken; LIMIT. */
+ * they are not known yet; a token of ours is then HUB_AWAY. `is_spent`: this address showed too
+ * many tokens that were not good, so of those that cost a look at their signature none is taken;
+ * LIMIT. */
 MUST_USE bool auth_visitor(const struct options *o, struct tokens *tokens,
                            const struct accounts *accounts, const struct request *r, Msec wall,
                            bool is_spent, struct visitor *out, struct fault *why);

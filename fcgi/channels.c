@@ -22,12 +22,25 @@ void channels_fini(struct channels *c)
     buf_fini(&c->list);
 }
 
+bool channels_allow(const struct rights *rights, enum action action, Str name)
+{
+    char wish[1 + CHANNEL_MAX];
+    if (may(rights, action, name))
+        return true;
+    if (!rights->wishes || !rights_ask(rights, action, name) || name.len > CHANNEL_MAX)
+        return false;
+    wish[0] = (char)('0' + (int)action);
+    memcpy(wish + 1, name.p, name.len);
+    Str text = str_make(wish, 1 + name.len);
+    return list_has(buf_str(rights->wishes), text) || list_put(rights->wishes, text);
+}
+
 bool channels_add(struct channels *c, Str name, const char *field, struct fault *why)
 {
     if (c->with_patterns ? !pattern_is_valid(name, field, why)
                          : !channel_is_valid(name, field, why))
         return false;
-    if (c->rights && !may(c->rights, c->action, name))
+    if (c->rights && !channels_allow(c->rights, c->action, name))
         return fail(why, REFUSE_FORBIDDEN, "%s: %.*s: %s is not allowed", field, FMT(name),
                     action_name(c->action));
     if (list_has(buf_str(&c->list), name))

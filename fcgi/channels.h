@@ -18,6 +18,8 @@ struct channels {
 
 void channels_init(struct channels *c, size_t max, enum action action, const struct rights *rights);
 void channels_fini(struct channels *c);
+/* Whether it is allowed, or the application is to be asked: then that is written down. */
+bool channels_allow(const struct rights *rights, enum action action, Str name);
 /* `field` is named in faults: WRONG_FIELD for names and numbers, FORBIDDEN. */
 MUST_USE bool channels_add(struct channels *c, Str name, const char *field, struct fault *why);
 /* The channel of a user: `user:NAME`. */

@@ -1,5 +1,6 @@
 #include "history.h"
 
+#include "consult.h"
 #include "poll.h"
 #include "render.h"
 #include "wire/moment.h"
@@ -169,6 +170,8 @@ void history_page(struct visit *v)
         visit_refuse(v, &why);
         return;
     }
+    if (consult_wishes(v, history_page))
+        return;
     p->fetch.user = v->visitor.user;
     buf_init(&body, ANSWER_HEAD_MAX + p->fetch.channels.len);
     msg_fetch_pack(&body, &p->fetch);

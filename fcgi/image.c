@@ -47,7 +47,8 @@ static bool is_sound_part(const struct image_part *m)
 
 static bool is_sound_rights(const struct image_rights *m)
 {
-    return list_is_whole(m->subscribe) && list_is_whole(m->publish) && list_is_whole(m->presence);
+    return list_is_whole(m->subscribe) && list_is_whole(m->publish) && list_is_whole(m->presence) &&
+           list_is_whole(m->asked) && list_is_whole(m->asked_presence);
 }
 
 static bool is_sound_gap(const struct image_gap *m)

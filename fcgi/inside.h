@@ -37,11 +37,12 @@ struct follow {
 
 /* What few streams have. */
 struct extras {
-    char *token;  /* what its user is known by (accounts.h); NULL: none */
-    Msec issued;  /* wall clock: since when its user is known */
-    Msec expires; /* wall clock: when its rights end; 0: never */
-    char *label;  /* what an anonymous client calls itself; NULL: nothing */
-    char *public; /* JSON, shown of its user; NULL: nothing */
+    char *token;      /* what its user is known by (accounts.h); NULL: none */
+    Msec issued;      /* wall clock: since when its user is known */
+    Msec expires;     /* wall clock: when its rights end; 0: never */
+    Msec asked_until; /* … those that the application gave; 0: never */
+    char *label;      /* what an anonymous client calls itself; NULL: nothing */
+    char *public;     /* JSON, shown of its user; NULL: nothing */
     struct follow *follows;
     size_t follow_count;
 };

@@ -425,21 +425,10 @@ static bool take(struct link *l, enum verb verb, Str body)
         [VERB_ADD] = on_add,     [VERB_ASK] = on_ask,           [VERB_ACCOUNTS] = on_accounts,
         [VERB_KICK] = on_kick,   [VERB_PRESENCE] = on_presence,
     };
-    switch ((int)verb) {
-    case VERB_OPENED:
-    case VERB_CHANGED:
-    case VERB_ROWS:
-    case VERB_PUBLISHED:
-    case VERB_ANSWER:
-    case VERB_TICKETED:
-    case VERB_REDEEMED:
+    if (link_requests_answers(verb))
         return on_answer(l, verb, body);
-    case VERB_STOPPING:
-        l->is_stopping = true;
-        return true;
-    default:
-        return !takers[verb] || takers[verb](l, body);
-    }
+    l->is_stopping |= verb == VERB_STOPPING;
+    return !takers[verb] || takers[verb](l, body);
 }
 
 /* In the order of the link, nothing left out: only then it counts. What became of a publish is

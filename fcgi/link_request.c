@@ -116,7 +116,7 @@ static enum verb question_of(enum verb answer)
         [VERB_OPENED] = VERB_OPEN,     [VERB_CHANGED] = VERB_CHANGE,
         [VERB_ROWS] = VERB_FETCH,      [VERB_PUBLISHED] = VERB_PUBLISH,
         [VERB_ANSWER] = VERB_QUERY,    [VERB_TICKETED] = VERB_TICKET,
-        [VERB_REDEEMED] = VERB_REDEEM,
+        [VERB_REDEEMED] = VERB_REDEEM, [VERB_ADVISED] = VERB_CONSULT,
     };
     return questions[answer];
 }
@@ -131,6 +131,7 @@ bool link_request_is_answer(enum verb verb, Str body)
         struct msg_answer answer;
         struct msg_ticketed ticketed;
         struct msg_redeemed redeemed;
+        struct msg_advised advised;
     } m;
     if (verb == VERB_OPENED)
         return msg_opened_unpack(body, &m.opened);
@@ -144,7 +145,14 @@ bool link_request_is_answer(enum verb verb, Str body)
         return msg_ticketed_unpack(body, &m.ticketed);
     if (verb == VERB_REDEEMED)
         return msg_redeemed_unpack(body, &m.redeemed);
+    if (verb == VERB_ADVISED)
+        return msg_advised_unpack(body, &m.advised);
     return msg_answer_unpack(body, &m.answer);
+}
+
+bool link_requests_answers(enum verb verb)
+{
+    return question_of(verb) != VERB_NONE;
 }
 
 struct link_request *link_requests_find(const struct link_requests *q, enum verb answer, Str body)

@@ -45,6 +45,8 @@ void link_requests_remove(struct link_requests *q, struct link_request *r);
 void link_requests_sent(struct link_requests *q, struct link_request *r, Msec now);
 /* The body is one of such a message: its owner need not doubt it. */
 bool link_request_is_answer(enum verb verb, Str body);
+/* Whether messages of that kind answer requests. */
+bool link_requests_answers(enum verb verb);
 /* The one that such an answer is to; NULL: none waits for it (any more). */
 struct link_request *link_requests_find(const struct link_requests *q, enum verb answer, Str body);
 /* What was sent will not be answered. */

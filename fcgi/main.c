@@ -10,6 +10,7 @@
 #include "supervise.h"
 #include "take.h"
 #include "tokens.h"
+#include "wire/hooking.h"
 #include "wire/place.h"
 #include "worker.h"
 
@@ -114,7 +115,7 @@ static int listen_and_serve(const struct options *o, const struct heritage *inhe
     static const struct heritage own = {1, -1, -1, -1, -1};
     struct listener l;
     struct fault why = {0};
-    if (!files_open(FILES_LEAST, &why) || !opening_check(o, &why) ||
+    if (!files_open(FILES_LEAST, &why) || !opening_check(o, &why) || !hook_check(o, &why) ||
         !address_check(str_of(o->trusted_proxies), &why))
         return refuse(&why);
     if (inherited) {

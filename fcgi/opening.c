@@ -1,5 +1,6 @@
 #include "opening.h"
 
+#include "consult.h"
 #include "held.h"
 #include "poll.h"
 #include "sse.h"
@@ -116,6 +117,15 @@ static bool read_ping_form(const struct query *q, bool *comments, struct fault *
            fail(why, REFUSE_MALFORMED, "ping_form: is id or comment");
 }
 
+/* Whose presence it will be told of is asked with the rest; that it may not is no refusal. */
+static void wish_presence(const struct opening *o, const struct visitor *v)
+{
+    Str names = o->stream.channels;
+    for (Str name; o->stream.presence && list_next(&names, &name);)
+        if (!is_pattern(name) && !is_own_channel(v->user, name))
+            channels_allow(&v->rights, MAY_PRESENCE, name);
+}
+
 bool opening_read(struct opening *o, const struct options *options, const struct query *q,
                   const struct visitor *v, Str name, Str header, Msec wall, struct fault *why)
 {
@@ -127,6 +137,7 @@ bool opening_read(struct opening *o, const struct options *options, const struct
         .token = v->token ? v->token->id : STR_NONE,
         .issued = v->issued,
         .expires = v->expires,
+        .asked_until = v->asked_until,
         .address = v->address,
         .start = START_DEFAULT,
         .label = query_get(q, "name"),
@@ -143,6 +154,8 @@ bool opening_read(struct opening *o, const struct options *options, const struct
               query_number(q, "limit", 1, LIMIT_MOST, &limit, why);
     o->stream.ping = (unsigned)ping;
     o->stream.limit = (uint32_t)limit;
+    if (ok)
+        wish_presence(o, v);
     if (ok)
         return true;
     if (why && why->code == REFUSE_WRONG_FIELD)
@@ -213,6 +226,10 @@ void opening_stream(struct visit *v)
         visit_refuse(v, &why);
         return;
     }
+    if (consult_wishes(v, opening_stream)) {
+        opening_fini(&o);
+        return;
+    }
     if (v->is_head) {
         answer_head(v, stream_head);
     } else {
@@ -246,8 +263,9 @@ static void begin_poll(struct visit *v, struct opening *o)
     Msec now = loop_now(w->loop);
     put_head(&head, v, poll_head);
     put_excuse(&excuse, v, REFUSE_HUB_AWAY, "the hub did not open the poll");
-    put_excuse(&refusal, v, REFUSE_LIMIT,
-               "a limit of the hub: rate_connects, max_streams_user, max_streams_channel or max_clients");
+    put_excuse(
+        &refusal, v, REFUSE_LIMIT,
+        "a limit of the hub: rate_connects, max_streams_user, max_streams_channel or max_clients");
     o->stream.poll = true;
     struct outlet *outlet = wait_new(w, v->outlet);
     struct sink sink =
@@ -266,6 +284,10 @@ void opening_poll(struct visit *v)
     struct fault why = {0};
     if (!read_visit(&o, v, &why)) {
         visit_refuse(v, &why);
+        return;
+    }
+    if (consult_wishes(v, opening_poll)) {
+        opening_fini(&o);
         return;
     }
     if (v->is_head)

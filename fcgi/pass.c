@@ -26,11 +26,11 @@ void passes_fini(struct passes *ps)
     map_fini(&ps->by_key);
 }
 
-enum { LISTS = 9 };
+enum { LISTS = 12 };
 
 static void lists_of(struct rights *r, Str *lists[LISTS])
 {
-    struct grants *const from[] = {&r->grants, &r->stored, &r->shared};
+    struct grants *const from[] = {&r->grants, &r->stored, &r->shared, &r->asked};
     for (size_t i = 0; i < COUNT_OF(from); i++) {
         *lists++ = &from[i]->subscribe;
         *lists++ = &from[i]->publish;
@@ -60,6 +60,7 @@ static struct pass *make(struct passes *ps, const struct rights *r, Str key)
     p->is_user = r->user.len > 0;
     p->rights = *r;
     p->rights.user = STR_NONE;
+    p->rights.wishes = NULL;
     p->key = str_make(bytes, key.len);
     lists_of(&p->rights, lists);
     Str rest = str_skip(p->key, 2), for_all;

@@ -103,7 +103,9 @@ static bool may_change(const struct stream *s, const struct msg_add *m, struct f
     for (Str name; list_next(&names, &name);) {
         if (!pattern_is_valid(name, "channel", why))
             return false;
-        if (!stream_may_read(s, name))
+        bool is_asked =
+            list_has(m->asked, name) && rights_ask(&s->pass->rights, MAY_SUBSCRIBE, name);
+        if (!is_asked && !stream_may_read(s, name))
             return fail(why, REFUSE_FORBIDDEN, "channel: %.*s: subscribe is not allowed",
                         FMT(name));
     }

@@ -2,6 +2,7 @@
 
 #include "asset.h"
 #include "base/log.h"
+#include "consult.h"
 #include "held.h"
 #include "history.h"
 #include "opening.h"
@@ -229,9 +230,32 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
            query_parse(&v->query, given.len ? given : query, why);
 }
 
-static bool is_opening(const struct route *r)
+static bool is_opening(const struct visit *v)
 {
-    return r->handle == opening_stream || r->handle == opening_poll;
+    return v->handle == opening_stream || v->handle == opening_poll;
+}
+
+/* Who it is from is known, as far as it says so itself. */
+static void proceed(struct visit *v)
+{
+    consult_begin(v);
+    if (consult_is_due(v))
+        consult_connection(v, proceed);
+    else if (v->visitor.is_pending && (!is_opening(v) || v->visitor.rights.wishes))
+        held_put(v, v->handle);
+    else
+        v->handle(v);
+}
+
+static void enter(struct visit *v, const struct route *r)
+{
+    v->handle = r->handle;
+    if (r->is_public)
+        v->handle(v);
+    else if (is_opening(v) && ticket_is_shown(v))
+        ticket_take(v, proceed);
+    else
+        proceed(v);
 }
 
 void route(struct visit *v)
@@ -249,10 +273,6 @@ void route(struct visit *v)
         refuse_method(v, r, method);
     else if (!prepare(v, r, query, &why))
         visit_refuse(v, &why);
-    else if (is_opening(r) && ticket_is_shown(v))
-        ticket_take(v, r->handle);
-    else if (v->visitor.is_pending && !is_opening(r))
-        held_put(v, r->handle);
     else
-        r->handle(v);
+        enter(v, r);
 }

@@ -1,5 +1,6 @@
 #include "send.h"
 
+#include "consult.h"
 #include "render.h"
 #include "wire/names.h"
 #include "wire/refusal.h"
@@ -150,6 +151,8 @@ void send_publish(struct visit *v)
         visit_refuse(v, &why);
         return;
     }
+    if (consult_wishes(v, send_publish))
+        return;
     visit_charge(v, RATE_PUBLISHES, s->n);
     if (!s->good)
         answer(v, &(struct msg_published){0}); /* a batch with nothing in it for the hub */

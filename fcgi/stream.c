@@ -106,6 +106,8 @@ static struct stream *make(struct roster *r, const struct stream_request *q)
     s->requested_len = (uint8_t)q->requested.len;
     s->arrival = arrival_of(q);
     stream_know(s, q->token, q->issued, q->expires);
+    if (q->asked_until)
+        stream_extras(s)->asked_until = q->asked_until;
     if (q->label.len)
         set_text(&stream_extras(s)->label, q->label);
     if (q->public.len)

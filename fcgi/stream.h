@@ -19,6 +19,7 @@ struct stream_request {
     Str token;            /* what it is known by (accounts.h); empty: none */
     Msec issued;          /* wall clock: since when the user is known */
     Msec expires;         /* wall clock: when they end; 0: never */
+    Msec asked_until;     /* … when those end that the application gave; 0: never */
     enum start start;
     Str requested;  /* the cursor as the browser wrote it; empty: none */
     Cursor at;      /* parsed; none with START_CURSOR: it could not be read */

@@ -74,6 +74,28 @@ static void renew_rights(struct stream *s, const struct msg_add *m)
     review_parts(s);
 }
 
+/* What the application has allowed of its channels so far, and these. */
+static void take_asked(struct stream *s, const struct msg_add *m)
+{
+    struct rights rights = s->pass->rights;
+    struct pass *old = s->pass;
+    struct buf asked;
+    Str names = rights.asked.subscribe;
+    buf_init(&asked, LIST_MAX);
+    for (Str name; list_next(&names, &name);)
+        if (stream_find_part(s, name) && !list_has(m->asked, name))
+            list_put(&asked, name);
+    buf_put(&asked, m->asked);
+    rights.user = stream_user(s);
+    rights.asked.subscribe = buf_str(&asked);
+    s->pass = pass_take(&s->roster->passes, &rights);
+    pass_unref(old);
+    buf_fini(&asked);
+    struct extras *x = stream_extras(s);
+    if (m->asked_until && (!x->asked_until || m->asked_until < x->asked_until))
+        x->asked_until = m->asked_until;
+}
+
 /* A held start waits for more additions, but not for ever. */
 static void hold_on(struct stream *s)
 {
@@ -91,6 +113,8 @@ void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin)
     remove_parts(s, m->remove);
     if (m->grants.len)
         renew_rights(s, m);
+    if (m->asked.len && list_is_whole(m->asked))
+        take_asked(s, m);
     if (m->add.len)
         add_parts(s, m, *begin);
     audience_enter(s);

@@ -43,10 +43,12 @@ static void put_parts(const struct stream *s, struct buf *list)
 static void put_rights(const struct stream *s, struct buf *out)
 {
     const struct grants *g = &s->pass->rights.grants;
-    const struct extras *x = s->extras;
-    image_rights_pack(out, &(struct image_rights){g->subscribe, g->publish, g->presence,
-                                                  x ? x->expires : 0, str_of(x ? x->token : NULL),
-                                                  x ? x->issued : 0});
+    static const struct extras none;
+    const struct grants *asked = &s->pass->rights.asked;
+    const struct extras *x = s->extras ? s->extras : &none;
+    image_rights_pack(out, &(struct image_rights){g->subscribe, g->publish, g->presence, x->expires,
+                                                  str_of(x->token), x->issued, asked->subscribe,
+                                                  asked->presence, x->asked_until});
 }
 
 static void put_times(const struct stream *s, Msec now, struct image_stream *m)
@@ -117,6 +119,8 @@ static void take_rights(const struct options *o, const struct image_stream *m,
     q->rights = options_rights(o);
     q->rights.user = m->user;
     q->rights.grants = (struct grants){r.subscribe, r.publish, r.presence};
+    q->rights.asked = (struct grants){.subscribe = r.asked, .presence = r.asked_presence};
+    q->asked_until = r.asked_until;
     q->expires = r.expires;
     q->token = r.token;
     q->issued = r.issued;

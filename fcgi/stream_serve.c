@@ -194,8 +194,9 @@ static void give_notice(struct stream *s)
 
 static bool is_expired(const struct stream *s)
 {
-    Msec expires = stream_expires(s);
-    return expires && link_wall(s->roster->link) >= expires;
+    const struct extras *x = s->extras;
+    Msec wall = link_wall(s->roster->link);
+    return x && ((x->expires && wall >= x->expires) || (x->asked_until && wall >= x->asked_until));
 }
 
 void stream_tick(struct stream *s)

@@ -1,5 +1,6 @@
 #include "subscribe.h"
 
+#include "consult.h"
 #include "media.h"
 #include "render.h"
 #include "wire/moment.h"
@@ -173,7 +174,7 @@ static void ask(struct visit *v, struct change *c, bool is_adding)
 {
     Str list = buf_str(&c->channels.list);
     struct buf body;
-    buf_init(&body, ANSWER_HEAD_MAX + list.len);
+    buf_init(&body, ANSWER_HEAD_MAX + 2 * list.len);
     msg_change_pack(&body, &(struct msg_change){
                                .client = str_of(c->client),
                                .user = v->visitor.user,
@@ -182,6 +183,8 @@ static void ask(struct visit *v, struct change *c, bool is_adding)
                                .start = (uint8_t)c->start,
                                .at = c->at,
                                .value = c->value,
+                               .asked = is_adding ? v->visitor.rights.asked.subscribe : STR_NONE,
+                               .asked_until = v->visitor.asked_until,
                            });
     v->state = c->client;
     v->free_state = free;
@@ -196,10 +199,12 @@ static void serve(struct visit *v, bool is_adding)
     /* Whoever may no longer read a channel may still leave it. */
     const struct rights *rights = is_adding ? &v->visitor.rights : NULL;
     if (change_read(&c, request_var(v->request, "CONTENT_TYPE"), request_body(v->request),
-                    v->worker->options, rights, link_wall(v->worker->link), &why))
-        ask(v, &c, is_adding);
-    else
+                    v->worker->options, rights, link_wall(v->worker->link), &why)) {
+        if (!is_adding || !consult_wishes(v, subscribe_add))
+            ask(v, &c, is_adding);
+    } else {
         visit_refuse(v, &why);
+    }
     change_fini(&c);
 }
 

@@ -40,6 +40,7 @@ void ticket_give(struct visit *v)
     const struct visitor *who = &v->visitor;
     char digest[ACCOUNT_DIGEST], *text = must_alloc(RANDOM_NAME);
     struct buf body, grants;
+    Msec end = who->expires;
     struct fault why;
     v->state = text;
     v->free_state = free;
@@ -48,6 +49,8 @@ void ticket_give(struct visit *v)
         visit_refuse(v, &why);
         return;
     }
+    if (who->asked_until && (!end || who->asked_until < end))
+        end = who->asked_until;
     random_name(text);
     account_digest(str_of(text), digest);
     put_grants(&grants, &who->rights.grants);
@@ -56,7 +59,7 @@ void ticket_give(struct visit *v)
                                .digest = str_of(digest),
                                .user = who->user,
                                .grants = buf_str(&grants),
-                               .expires = who->expires,
+                               .expires = end,
                                .token = who->token ? who->token->id : STR_NONE,
                                .issued = who->issued,
                                .public = who->token ? who->token->public : STR_NONE,

@@ -18,7 +18,8 @@ void tokens_tick(struct tokens *t, Msec now);
 
 /* Who shows `text`; token_unref() it. The reason is for the log alone. */
 struct token *tokens_admit(struct tokens *t, Str text, Msec wall, struct fault *why);
-/* The same for one that was found good before, without a look at its signature; NULL: it was not. */
+/* The same for one that was found good before, without a look at its signature; NULL: it was not.
+ */
 struct token *tokens_recall(struct tokens *t, Str text, Msec wall);
 struct tokens_counts {
     uint64_t checked; /* signatures */

@@ -9,6 +9,7 @@ static void free_visit(struct visit *v)
 {
     if (v->free_state)
         v->free_state(v->state);
+    consult_free(v->consultation);
     v->worker->visits--;
     visitor_fini(&v->visitor);
     request_free(v->request);

@@ -11,6 +11,9 @@
 #include "query.h"
 #include "worker.h"
 
+struct consultation;
+void consult_free(struct consultation *c); /* consult.c */
+
 struct visit {
     struct worker *worker;
     struct request *request;
@@ -26,7 +29,9 @@ struct visit {
     void (*free_state)(void *state);
     struct link_request *asked;
     void (*on_answer)(struct visit *v, Str body);
-    void (*go)(struct visit *v); /* ticket.h: when its user is known */
+    void (*go)(struct visit *v);       /* ticket.h, consult.h: when they know */
+    void (*handle)(struct visit *v);   /* its route's */
+    struct consultation *consultation; /* consult.h; NULL: nothing was asked */
 };
 
 /* Whether this one may be now; false: LIMIT. */

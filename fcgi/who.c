@@ -1,6 +1,7 @@
 #include "who.h"
 
 #include "channels.h"
+#include "consult.h"
 #include "wire/refusal.h"
 
 static void on_answer(struct visit *v, Str body)
@@ -37,7 +38,12 @@ void who_page(struct visit *v)
     struct channels c;
     struct fault why = {0};
     struct buf body;
-    if (read_channel(&c, v, &why)) {
+    bool ok = read_channel(&c, v, &why);
+    if (ok && consult_wishes(v, who_page)) {
+        channels_fini(&c);
+        return;
+    }
+    if (ok) {
         Str list = buf_str(&c.list);
         struct msg_query m = {.what = STR("presence")};
         list_next(&list, &m.channel);

@@ -17,8 +17,9 @@ struct change {
     uint64_t carrier;          /* the link that was sent ADD */
     Msec until;
     char client[CLIENT_MAX + 1];
-    struct buf add, remove, grants, token;
+    struct buf add, remove, grants, token, asked;
     Msec expires, issued; /* with grants */
+    Msec asked_until;
 };
 
 static void on_found(struct hub *h, struct op *op);
@@ -41,6 +42,7 @@ static void change_free(struct change *c)
     buf_fini(&c->remove);
     buf_fini(&c->grants);
     buf_fini(&c->token);
+    buf_fini(&c->asked);
     free(c->find.channels);
     free(c);
 }
@@ -118,6 +120,8 @@ static void say_add(struct hub *h, struct peer *p, const struct change *c,
                             .expires = c->expires,
                             .token = buf_str(&c->token),
                             .issued = c->issued,
+                            .asked = buf_str(&c->asked),
+                            .asked_until = c->asked_until,
                         });
     peer_send(h, p, VERB_ADD, &body);
 }
@@ -191,6 +195,9 @@ static struct change *change_new(const struct peer *p, const struct msg_change *
     buf_init(&c->grants, BODY_MAX);
     buf_init(&c->token, BODY_MAX);
     buf_put(&c->token, m->token);
+    buf_init(&c->asked, BODY_MAX);
+    buf_put(&c->asked, m->asked);
+    c->asked_until = m->asked_until;
     c->issued = m->issued;
     buf_put(&c->add, m->add);
     buf_put(&c->remove, m->remove);

@@ -2,7 +2,9 @@
 
 #include "base/log.h"
 #include "base/notify.h"
+#include "courier.h"
 #include "gate.h"
+#include "wire/hooking.h"
 #include "wire/refusal.h"
 #include "wire/socket.h"
 
@@ -36,8 +38,9 @@ struct door {
     struct socket_context *context;
     struct socket *v[PLACES];
     char endpoint[PLACES][PLACE_ENDPOINT];
-    struct gate *gate; /* NULL: nobody comes over tcp */
-    struct hub *hub;   /* while the loop runs */
+    struct gate *gate;       /* NULL: nobody comes over tcp */
+    struct courier *courier; /* NULL: there is no application */
+    struct hub *hub;         /* while the loop runs */
     Now now;
     bool is_knocked; /* at the gate */
     Msec ticked, answered, petted;
@@ -81,6 +84,12 @@ static void send_tap(void *ctx, const struct event *e)
         (void)socket_send_strs(d->v[PLACE_TAP], parts, COUNT_OF(parts));
 }
 
+static void send_hook(void *ctx, uint64_t id, Str text)
+{
+    struct door *d = ctx;
+    courier_send(d->courier, id, text); /* the hub says nothing where there is none */
+}
+
 struct door *door_new(const struct options *o)
 {
     struct door *d = must_alloc(sizeof *d);
@@ -91,7 +100,7 @@ struct door *door_new(const struct options *o)
 
 struct hub_out door_out(struct door *d)
 {
-    return (struct hub_out){d, send_to_link, send_answer, send_tap};
+    return (struct hub_out){d, send_to_link, send_answer, send_tap, send_hook};
 }
 
 static bool find_group(const char *name, int *group, struct fault *why)
@@ -127,7 +136,13 @@ bool door_open(struct door *d, struct fault *why)
             return false;
     if (d->o->listen[0])
         d->gate = gate_open(d->o, d->context, d->v, why);
-    return d->gate || !d->o->listen[0];
+    if (d->o->listen[0] && !d->gate)
+        return false;
+    if (!hook_check(d->o, why))
+        return false;
+    if (hook_is_on(d->o))
+        d->courier = courier_open(d->o, d->context, why);
+    return d->courier || !hook_is_on(d->o);
 }
 
 void door_close(struct door *d)
@@ -137,6 +152,7 @@ void door_close(struct door *d)
     for (enum place i = PLACE_HUB; i < PLACES; i++)
         socket_close(d->v[i]);
     gate_close(d->gate);
+    courier_close(d->courier);
     socket_context_free(d->context);
     free(d);
 }
@@ -207,6 +223,8 @@ static bool turn(struct door *d, struct journal *j)
     more |= drain(d, PLACE_ADMIN);
     if (d->ready[PLACE_TAP])
         socket_drain(d->v[PLACE_TAP], DRAIN);
+    if (d->courier)
+        courier_turn(d->courier, d->hub, d->now);
     if (d->now.mono >= d->ticked + TICK_MS) {
         d->ticked = d->now.mono;
         hub_tick(d->hub, d->now);
@@ -229,9 +247,9 @@ static void pet_watchdog(struct door *d, Msec interval)
 
 static void rest(struct door *d, int fd, bool more)
 {
-    struct socket *v[PLACES + 1];
+    struct socket *v[PLACES + 2], *hook = d->courier ? courier_socket(d->courier) : NULL;
     enum place which[PLACES];
-    bool ready[PLACES + 1], fd_ready;
+    bool ready[PLACES + 2], fd_ready;
     size_t n = 0;
     for (enum place i = PLACE_HUB; i < PLACES; i++) {
         d->ready[i] = false;
@@ -240,18 +258,21 @@ static void rest(struct door *d, int fd, bool more)
         which[n] = i;
         v[n++] = d->v[i];
     }
+    size_t knocks = n;
     if (d->gate)
-        v[n] = gate_socket(d->gate);
-    ready[n] = false;
-    (void)socket_wait(v, n + (d->gate != NULL), fd, more ? 0 : TICK_MS, ready, &fd_ready);
-    d->is_knocked = ready[n];
-    for (size_t i = 0; i < n; i++)
+        v[n++] = gate_socket(d->gate);
+    if (hook)
+        v[n++] = hook;
+    (void)socket_wait(v, n, fd, more ? 0 : TICK_MS, ready, &fd_ready);
+    d->is_knocked = d->gate && ready[knocks];
+    for (size_t i = 0; i < knocks; i++)
         d->ready[which[i]] = ready[i];
 }
 
 void door_loop(struct door *d, struct hub *h, struct journal *j, const volatile sig_atomic_t *stop)
 {
     Msec interval = notify_interval(), until = 0;
+    int fd = d->courier ? courier_fd(d->courier, j->ops->fd(j)) : j->ops->fd(j);
     d->hub = h;
     d->now = door_now();
     d->answered = d->now.mono;
@@ -266,6 +287,6 @@ void door_loop(struct door *d, struct hub *h, struct journal *j, const volatile 
         }
         if (until && (hub_is_stopped(h) || d->now.mono >= until))
             return;
-        rest(d, j->ops->fd(j), more);
+        rest(d, fd, more);
     }
 }

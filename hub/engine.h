@@ -10,6 +10,7 @@
 #include "client.h"
 #include "epochs.h"
 #include "fleeting.h"
+#include "hook.h"
 #include "hub.h"
 #include "metrics.h"
 #include "peer.h"
@@ -57,6 +58,7 @@ struct hub {
     struct typing typing;
     struct changes changes;
     struct asks asks;
+    struct hooks hooks;
 
     struct list inspections; /* backups and checks under way */
     size_t ops;              /* the journal has so many other operations of ours */

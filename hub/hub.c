@@ -34,6 +34,7 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     typing_init(&h->typing);
     changes_init(&h->changes);
     asks_init(&h->asks);
+    hooks_init(&h->hooks, o);
     list_init(&h->inspections);
     list_init(&h->waiting);
     figures_init(&h->retired);
@@ -56,6 +57,7 @@ void hub_start(struct hub *h, struct journal *j, const struct journal_state *s, 
     h->through = s->head;
     h->is_writable = !s->is_full;
     presence_start(h, s->epoch_count <= 1);
+    hook_start(h);
     h->channels.forgotten = s->forgotten;
     channel_table_start(&h->channels, now.wall);
     ring_init(&h->ring, h->o->ring_events, h->o->ring_bytes, s->head);
@@ -65,6 +67,7 @@ void hub_free(struct hub *h)
 {
     if (!h)
         return;
+    hooks_fini(h);
     peers_fini(h);
     clients_fini(h);
     account_fini(h);
@@ -206,7 +209,7 @@ static const struct {
     {VERB_GOODBYE, on_goodbye},          {VERB_MOVED, on_moved},
     {VERB_TICKET, ticket_on_message},    {VERB_REDEEM, ticket_on_redeem},
     {VERB_HERE, presence_on_here},       {VERB_WATCH, presence_on_watch},
-    {VERB_UNWATCH, presence_on_unwatch},
+    {VERB_UNWATCH, presence_on_unwatch}, {VERB_CONSULT, hook_on_consult},
 };
 
 static void dispatch(struct hub *h, struct peer *p, int verb, Str body)
@@ -334,6 +337,7 @@ void hub_tick(struct hub *h, Now now)
     clients_expire(h);
     tickets_expire(h);
     account_expire(h);
+    hook_tick(h);
     changes_expire(h);
     asks_expire(h);
     fleeting_expire(&h->fleeting, now.mono);

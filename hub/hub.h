@@ -28,6 +28,8 @@ struct hub_out {
     void (*answer)(void *ctx, enum tool tool, Str peer, const Str *parts, size_t n);
     /* An event that was committed. */
     void (*tap)(void *ctx, const struct event *e);
+    /* A text for the application; hub_on_hook() answers it. */
+    void (*hook)(void *ctx, uint64_t id, Str text);
 };
 
 /* The options stay the caller's and outlive the hub. */
@@ -45,6 +47,8 @@ void hub_on_gone(struct hub *h, Str peer);
 void hub_on_publish(struct hub *h, Str peer, const Str *frames, size_t n, Now now);
 void hub_on_intake(struct hub *h, const Str *frames, size_t n, Now now);
 void hub_on_admin(struct hub *h, Str peer, const Str *frames, size_t n, Now now);
+/* What the application answers; `why` (else NULL): there is no answer. */
+void hub_on_hook(struct hub *h, uint64_t id, Str body, const struct fault *why, Now now);
 void hub_on_done(struct hub *h, struct op *op, Now now);
 /* Some ten times a second, after the sockets were drained. */
 void hub_tick(struct hub *h, Now now);

@@ -1,4 +1,4 @@
-#include "presence.h"
+#include "presence_inside.h"
 
 #include "engine.h"
 #include "wire/people.h"
@@ -6,43 +6,6 @@
 #include <stdlib.h>
 
 enum { TELL_MS = 1000 };
-
-struct room {
-    struct map people;   /* by key; "" stands for all that are anonymous */
-    struct list order;   /* those with a key, in the order they came */
-    struct list changed; /* whoever is to be looked at when it is told */
-    struct list watches;
-    struct heap_node due;
-    Msec told; /* when its version rose */
-    uint64_t version;
-    uint32_t shown, anonymous; /* as told */
-    uint32_t devices;          /* clients that are here now */
-    Str name;
-    char bytes[];
-};
-
-struct occupant {
-    struct room *room;
-    struct list order, changed, leaving;
-    uint32_t devices, held; /* held: as shown, those in their grace with them */
-    Msec since, until;      /* until: while leaving */
-    char *public, *told;
-    Str key;
-    char bytes[];
-};
-
-/* One client's being there, by one link. */
-struct seat {
-    struct list of_claim;
-    struct occupant *who;
-};
-
-struct watch {
-    struct list of_room, of_peer;
-    struct room *room;
-    struct peer *peer;
-    bool is_told; /* the state, so that a change can follow */
-};
 
 void presence_init(struct presence *p)
 {
@@ -68,7 +31,7 @@ static uint64_t first_version(const struct hub *h)
     return h->now.wall > h->presence.highest ? h->now.wall : h->presence.highest;
 }
 
-static struct room *need_room(struct hub *h, Str name)
+struct room *presence_need_room(struct hub *h, Str name)
 {
     struct room *r = map_get(&h->presence.rooms, name);
     if (r)
@@ -119,7 +82,7 @@ void presence_fini(struct hub *h)
     map_fini(&h->presence.rooms);
 }
 
-static void schedule(struct hub *h, struct room *r)
+void presence_schedule(struct hub *h, struct room *r)
 {
     Msec when = r->told ? r->told + TELL_MS : 0;
     when = when > h->presence.quiet_until ? when : h->presence.quiet_until;
@@ -131,10 +94,24 @@ static void touch(struct hub *h, struct occupant *o)
 {
     if (!list_is_linked(&o->changed))
         list_append(&o->room->changed, &o->changed);
-    schedule(h, o->room);
+    presence_schedule(h, o->room);
 }
 
-static struct occupant *need_occupant(const struct hub *h, struct room *r, Str key)
+/* Of users and channels the application is told; a user is on the own channel with every stream.
+ * `o` has just come, or is about to go. */
+static void tell_application(struct hub *h, const struct room *r, const struct occupant *o,
+                             bool comes)
+{
+    Str user = str_skip(o->key, 1);
+    bool is_own = o->key.len && o->key.p[0] == PERSON_USER && is_own_channel(user, r->name);
+    if (is_own)
+        hook_tell(h, comes ? HOOK_CONNECT : HOOK_LEAVE, user);
+    else if (r->people.len == 1 && !str_starts(r->name, STR("user:")) &&
+             !is_for_all(str_of(h->o->channels_for_all), r->name))
+        hook_tell(h, comes ? HOOK_OCCUPIED : HOOK_VACANT, r->name);
+}
+
+static struct occupant *need_occupant(struct hub *h, struct room *r, Str key)
 {
     struct occupant *o = map_get(&r->people, key);
     if (o)
@@ -149,6 +126,7 @@ static struct occupant *need_occupant(const struct hub *h, struct room *r, Str k
     map_put(&r->people, o->key, o);
     if (key.len)
         list_append(&r->order, &o->order);
+    tell_application(h, r, o, true);
     return o;
 }
 
@@ -201,7 +179,7 @@ static void enter(struct hub *h, struct claim *c, Str name, Msec since)
 {
     char text[PERSON_KEY_MAX + 1];
     Str key = key_of(h, c->client, name, text);
-    struct occupant *o = need_occupant(h, need_room(h, name), key);
+    struct occupant *o = need_occupant(h, presence_need_room(h, name), key);
     if (o->since > since)
         o->since = since;
     if (key.len)
@@ -365,19 +343,25 @@ static void put_person(struct buf *list, const struct occupant *o, bool is_fresh
     buf_fini(&item);
 }
 
-static void look_at(struct occupant *o, struct news *n)
+static void go(struct hub *h, struct occupant *o)
+{
+    tell_application(h, o->room, o, false);
+    drop_occupant(o);
+}
+
+static void look_at(struct hub *h, struct occupant *o, struct news *n)
 {
     struct room *r = o->room;
     if (!o->key.len) {
         n->is_some |= r->anonymous != o->devices;
         r->anonymous = o->devices;
         if (!o->devices)
-            drop_occupant(o);
+            go(h, o);
     } else if (!o->held) {
         if (o->told)
             list_put(&n->left, o->key);
         r->shown -= o->told != NULL;
-        drop_occupant(o);
+        go(h, o);
     } else {
         char *now = render(o);
         bool is_fresh = !o->told;
@@ -453,7 +437,7 @@ static void gather(struct hub *h, struct room *r, struct news *n)
     LIST_EACH(node, safe, &r->changed)
     {
         list_remove(node);
-        look_at(CONTAINER_OF(node, struct occupant, changed), n);
+        look_at(h, CONTAINER_OF(node, struct occupant, changed), n);
     }
     n->is_some |= n->came.len || n->left.len;
     r->version += n->is_some;
@@ -470,7 +454,7 @@ static void tell(struct hub *h, struct room *r)
     if (!r->told || h->now.mono >= r->told + TELL_MS)
         gather(h, r, &n);
     else if (!list_is_empty(&r->changed))
-        schedule(h, r);
+        presence_schedule(h, r);
     tell_watches(h, r, was_crowd, &n);
     buf_fini(&n.came);
     buf_fini(&n.left);
@@ -484,80 +468,6 @@ void presence_turn(struct hub *h)
     while ((n = heap_top(&h->presence.due)) && n->key <= h->now.mono && presence_is_known(h)) {
         heap_remove(&h->presence.due, n);
         tell(h, CONTAINER_OF(n, struct room, due));
-    }
-}
-
-static struct watch *find_watch(const struct room *r, const struct peer *p)
-{
-    struct list *node, *safe;
-    LIST_EACH(node, safe, &r->watches)
-    {
-        struct watch *w = CONTAINER_OF(node, struct watch, of_room);
-        if (w->peer == p)
-            return w;
-    }
-    return NULL;
-}
-
-static void watch(struct hub *h, struct peer *p, Str name)
-{
-    struct room *r = need_room(h, name);
-    struct watch *w = find_watch(r, p);
-    if (!w) {
-        w = must_alloc(sizeof *w);
-        w->room = r;
-        w->peer = p;
-        list_append(&r->watches, &w->of_room);
-        list_append(&p->watches, &w->of_peer);
-    }
-    w->is_told = false;
-    bool is_known = presence_is_known(h);
-    heap_set(&h->presence.due, &r->due, is_known ? h->now.mono : h->presence.quiet_until);
-}
-
-/* The room is dropped when it is told next, if nobody is there. */
-static void unwatch(struct watch *w)
-{
-    list_remove(&w->of_room);
-    list_remove(&w->of_peer);
-    free(w);
-}
-
-bool presence_on_watch(struct hub *h, struct peer *p, Str body)
-{
-    struct msg_watch m;
-    if (!msg_watch_unpack(body, &m) || !list_is_whole(m.channels))
-        return false;
-    for (Str name; list_next(&m.channels, &name);)
-        if (map_get(&p->subs, name) && !is_pattern(name))
-            watch(h, p, name);
-    return true;
-}
-
-bool presence_on_unwatch(struct hub *h, struct peer *p, Str body)
-{
-    struct msg_unwatch m;
-    if (!msg_unwatch_unpack(body, &m) || !list_is_whole(m.channels))
-        return false;
-    for (Str name; list_next(&m.channels, &name);) {
-        struct room *r = map_get(&h->presence.rooms, name);
-        struct watch *w = r ? find_watch(r, p) : NULL;
-        if (!w)
-            continue;
-        unwatch(w);
-        schedule(h, r);
-    }
-    return true;
-}
-
-void presence_unwatch(struct hub *h, struct peer *p)
-{
-    struct list *node, *safe;
-    LIST_EACH(node, safe, &p->watches)
-    {
-        struct watch *w = CONTAINER_OF(node, struct watch, of_peer);
-        schedule(h, w->room);
-        unwatch(w);
     }
 }
 

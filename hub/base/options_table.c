@@ -39,6 +39,7 @@ static const struct choice switches[] = {{"yes", 1},  {"no", 0},    {"on", 1}, {
                                          {"true", 1}, {"false", 0}, {"1", 1},  {"0", 0}};
 static const struct choice accesses[] = {{"closed", ACCESS_CLOSED},
                                          {"granted", ACCESS_GRANTED},
+                                         {"ask", ACCESS_ASK},
                                          {"authenticated", ACCESS_AUTHENTICATED},
                                          {"open", ACCESS_OPEN}};
 static const struct choice levels[] = {{"error", LOG_LEVEL_ERROR},
@@ -107,7 +108,7 @@ void option_range(const struct option_row *row, char out[OPTION_RANGE])
         format_bounds(row, time_units, COUNT_OF(time_units), "a time", out);
         return;
     case KIND_CHOICE_ACCESS:
-        snprintf(out, OPTION_RANGE, "closed, granted, authenticated or open");
+        snprintf(out, OPTION_RANGE, "closed, granted, ask, authenticated or open");
         return;
     case KIND_CHOICE_LEVEL:
         snprintf(out, OPTION_RANGE, "error, warn, info or debug");

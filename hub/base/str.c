@@ -70,6 +70,14 @@ bool str_cut(Str *rest, char sep, Str *piece)
     return true;
 }
 
+bool str_is_listed(Str words, Str word)
+{
+    for (Str one; str_cut(&words, ',', &one);)
+        if (str_trim(one).len && str_eq(str_trim(one), word))
+            return true;
+    return false;
+}
+
 size_t str_find(Str s, char c)
 {
     const char *found = s.len ? memchr(s.p, c, s.len) : NULL;

@@ -37,6 +37,8 @@ bool str_eq_nocase(Str a, Str b); /* ASCII */
 Str str_skip(Str s, size_t n);
 /* Without ASCII blanks at both ends. */
 Str str_trim(Str s);
+/* Whether it is one of the words between commas, blanks around them not counted. */
+bool str_is_listed(Str words, Str word);
 /* Takes what stands before the next `sep` off `rest`; false when nothing was left. */
 bool str_cut(Str *rest, char sep, Str *piece);
 /* The index of `c`, or s.len. */

@@ -2,7 +2,7 @@
 #ifndef BELFRY_EAR_H
 #define BELFRY_EAR_H
 
-#include "cli/fetch.h"
+#include "wire/fetch.h"
 #include "wire/names.h"
 
 #define EAR_EVENT "doctor" /* the name of the events that are counted */

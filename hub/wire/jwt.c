@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <cjose/cjose.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 
 enum { RSA_BITS = 3072 };
@@ -188,6 +189,15 @@ bool jwt_sign(struct buf *token, const struct jwt_key *k, Str kid, Str payload, 
     cjose_header_release(h);
     return ok || fail(why, REFUSE_CONFIG, "the key cannot sign: %s",
                       error.message ? error.message : "a private one is needed");
+}
+
+void jwt_hmac(Str secret, Str bytes, char out[JWT_DIGEST])
+{
+    const unsigned char *text = (const unsigned char *)bytes.p;
+    unsigned len = JWT_DIGEST;
+    const unsigned char *made = HMAC(EVP_sha256(), secret.p, (int)secret.len, text, bytes.len,
+                                     (unsigned char *)out, &len);
+    assert(made && len == JWT_DIGEST);
 }
 
 void jwt_digest(Str bytes, char out[JWT_DIGEST])

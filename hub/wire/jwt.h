@@ -35,6 +35,8 @@ bool jwt_verify(const struct jwt_key *k, Str token);
 MUST_USE bool jwt_sign(struct buf *token, const struct jwt_key *k, Str kid, Str payload,
                        struct fault *why);
 
+/* HMAC with SHA-256. */
+void jwt_hmac(Str secret, Str bytes, char out[JWT_DIGEST]);
 /* SHA-256. */
 void jwt_digest(Str bytes, char out[JWT_DIGEST]);
 

@@ -18,12 +18,7 @@ bool is_own_channel(Str user, Str channel)
 
 bool is_for_all(Str names, Str channel)
 {
-    for (Str name; str_cut(&names, ',', &name);) {
-        name = str_trim(name);
-        if (name.len && str_eq(name, channel))
-            return true;
-    }
-    return false;
+    return str_is_listed(names, channel);
 }
 
 static bool is_common(Str channel)
@@ -76,6 +71,8 @@ bool may_by_rule(const struct rights *r, bool is_user, enum action action, Str c
         return true;
     case ACCESS_AUTHENTICATED:
         return is_user || is_granted(r, action, channel);
+    case ACCESS_ASK:
+        return is_granted(r, action, channel) || is_among(&r->asked, action, channel);
     case ACCESS_GRANTED:
         return is_granted(r, action, channel);
     case ACCESS_UNSAID:
@@ -89,6 +86,11 @@ bool may(const struct rights *r, enum action action, Str channel)
 {
     return (is_reading(action) && is_own_channel(r->user, channel)) ||
            may_by_rule(r, r->user.len > 0, action, channel);
+}
+
+bool rights_ask(const struct rights *r, enum action action, Str channel)
+{
+    return access_of(r, action, channel) == ACCESS_ASK && !may(r, action, channel);
 }
 
 bool rights_take_names(const struct rights *r, Str channel)

@@ -9,6 +9,8 @@
 
 #include "base/str.h"
 
+struct buf;
+
 enum action { MAY_SUBSCRIBE, MAY_PUBLISH, MAY_HISTORY, MAY_PRESENCE, ACTION_COUNT };
 
 /* Each lets in whom the one before it does, and more. */
@@ -16,6 +18,7 @@ enum access {
     ACCESS_UNSAID,
     ACCESS_CLOSED,        /* nobody */
     ACCESS_GRANTED,       /* whose token says so, or the database */
+    ACCESS_ASK,           /* whom the application lets in, too (hooking.h) */
     ACCESS_AUTHENTICATED, /* every user */
     ACCESS_OPEN,          /* everybody */
 };
@@ -41,6 +44,9 @@ struct rights {
     struct grants grants; /* of the token */
     struct grants stored; /* of the user, in the hub's database */
     struct grants shared; /* of every user, there */
+    struct grants asked;  /* of the application, on what it was asked about */
+    struct buf *wishes; /* where what it is to be asked about is written down (channels.h), and let
+                           in for now; NULL: nowhere */
 };
 
 /* `channel` may be a pattern for MAY_SUBSCRIBE and MAY_HISTORY, and is then allowed where one rule
@@ -49,6 +55,8 @@ struct rights {
 bool may(const struct rights *r, enum action action, Str channel);
 /* The same but for the own channel: true or false for everybody who differs in the name alone. */
 bool may_by_rule(const struct rights *r, bool is_user, enum action action, Str channel);
+/* Whether that is for the application to say. */
+bool rights_ask(const struct rights *r, enum action action, Str channel);
 bool is_own_channel(Str user, Str channel);
 bool is_for_all(Str names, Str channel); /* `names`: the option's */
 /* Whether an anonymous client is shown by the name it gives itself. */

@@ -1,14 +1,16 @@
 /* A conversation with the hub's engine: records of a byte (two bits whose, six bits what), a length
  * (u16, big end first) and a body. */
+#include "base/json.h"
 #include "base/log.h"
 #include "engine.h"
 #include "tests/fuzz/queue.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { TURN = 58, INTAKE, PUBLISH, ADMIN, TICK, GONE }; /* below: a verb */
+enum { HOOK = 56, TURN = 58, INTAKE, PUBLISH, ADMIN, TICK, GONE }; /* below: a verb */
 
 static bool on_send(void *ctx, Str peer, Str header, struct frame *body)
 {
@@ -27,6 +29,12 @@ static void on_tap(void *ctx, const struct event *e)
 {
     (void)ctx;
     assert(e->id.at > 0);
+}
+
+static void on_hook(void *ctx, uint64_t id, Str text)
+{
+    (void)ctx;
+    assert(id && json_check(text, NULL));
 }
 
 static void turn(struct hub *h, struct queue *q, Now now)
@@ -60,6 +68,10 @@ static void hand_in(struct hub *h, struct queue *q, int kind, Str body, Now *now
     } else if (what == TICK) {
         *now = (Now){now->mono + 250 * (1 + body.len), now->wall + 250 * (1 + body.len)};
         hub_tick(h, *now);
+    } else if (what == HOOK) { /* the application answers one of its first questions */
+        static const struct fault away = {REFUSE_HOOK_AWAY, "away"};
+        uint64_t id = body.len ? (unsigned char)body.p[0] : 0;
+        hub_on_hook(h, id, str_skip(body, 1), kind & 1 ? &away : NULL, *now);
     } else if (what == GONE) {
         hub_on_gone(h, peer);
     } else if (what >= INTAKE) {
@@ -76,6 +88,9 @@ static void limit(struct options *o)
     hub_options(o);
     o->max_clients = 4;
     o->max_links = 3;
+    free(o->hook);
+    o->hook = str_dup(STR("ipc:///app"));
+    o->hook_cache = 2;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -87,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     queue_init(&q);
     log_init("fuzz", LOG_LEVEL_ERROR);
     limit(&o);
-    struct hub *h = hub_new(&o, (struct hub_out){NULL, on_send, on_answer, on_tap});
+    struct hub *h = hub_new(&o, (struct hub_out){NULL, on_send, on_answer, on_tap, on_hook});
     hub_start(h, &q.j, &(struct journal_state){.epochs = &epoch, .epoch_count = 1}, now);
     for (size_t at = 0; at + 3 <= size;) {
         size_t len = (size_t)data[at + 1] << 8 | data[at + 2];

@@ -146,7 +146,7 @@ static bool open_house(struct house *h)
     struct journal_state state;
     struct fault why = {0};
     *h = (struct house){.now = {1000000, 1790000000000}};
-    h->hub = hub_new(&options, (struct hub_out){NULL, on_send, on_answer, on_tap});
+    h->hub = hub_new(&options, (struct hub_out){NULL, on_send, on_answer, on_tap, NULL});
     h->j = journal_sqlite_open(&how, &state, hub_on_channel, h->hub, &why);
     if (h->j)
         hub_start(h->hub, h->j, &state, h->now);

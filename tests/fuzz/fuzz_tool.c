@@ -100,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     log_init("fuzz", LOG_LEVEL_ERROR);
     hub_options(&o);
     o.max_event = 1024;
-    struct hub *h = hub_new(&o, (struct hub_out){NULL, on_send, on_answer, on_tap});
+    struct hub *h = hub_new(&o, (struct hub_out){NULL, on_send, on_answer, on_tap, NULL});
     hub_start(h, &q.j, &(struct journal_state){.epochs = &epoch, .epoch_count = 1}, now);
     for (size_t n = 0; in.len; n++) {
         hand_in(h, &in, now);

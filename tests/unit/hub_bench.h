@@ -33,6 +33,7 @@ struct bench {
     bool bundles;     /* workers read them */
     size_t sends;     /* messages that went out */
     uint64_t ref;     /* of the last request */
+    uint64_t hook;    /* of the last text for the application */
 };
 
 int bench_setup(void **state);

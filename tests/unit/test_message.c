@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { FIELDS_MAX = 16, BODY_MAX = 4096 };
+enum { FIELDS_MAX = 24, BODY_MAX = 4096 };
 
 /* Where the fields of the message at hand end in its body. */
 static size_t ends[FIELDS_MAX], fields;

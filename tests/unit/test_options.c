@@ -147,7 +147,7 @@ static void test_malformed_values_name_file_line_and_range(void **state)
     refuses(w, "[belfry]\nmax_event = 18446744073709551615G\n", "max_event");
     refuses(w, "[log]\nkeep = 1k\n", "keep must be a number from 1 to 1000000000");
     refuses(w, "[log]\nage = 15\n", "age must be a time from 1s to 3650d (like 500ms");
-    refuses(w, "[belfry]\naccess = maybe\n", "closed, granted, authenticated or open");
+    refuses(w, "[belfry]\naccess = maybe\n", "closed, granted, ask, authenticated or open");
     refuses(w, "[belfry]\nlog_level = loud\n", "error, warn, info or debug");
     refuses(w, "[worker]\ntrust_remote_user = perhaps\n", "yes or no");
     refuses(w, "[belfry]\nrun =\n", "run must be a path");
@@ -225,7 +225,7 @@ static void test_channel_sections_say_who_may(void **state)
     assert_int_equal(room->access[MAY_HISTORY], ACCESS_UNSAID);
     assert_int_equal(w->o.rules[2].access[MAY_PRESENCE], ACCESS_OPEN);
     refuses(w, "[channel a]\nsubscribe = all\n",
-            "subscribe must be closed, granted, authenticated or open, not \"all\"");
+            "subscribe must be closed, granted, ask, authenticated or open, not \"all\"");
     refuses(w, "[channel a]\npublish = open\npublish = open\n", "publish is given twice");
 }
 

@@ -18,12 +18,19 @@ struct fetch_ask {
     const char *accept; /* may be NULL */
     Str body;           /* JSON, for POST */
     bool gzip;          /* the answer may be compressed; it is unpacked as it comes */
+    const char *agent;  /* how we call ourselves; NULL: "belfry" */
+    const char *header; /* one more, whole; may be NULL */
+    size_t most;        /* a longer answer is an error; 0: FETCH_BODY_MAX */
+    Msec timeout;       /* of all of it; 0: none */
+    bool is_direct;     /* whatever the environment says of proxies */
 };
 
 struct fetcher *fetcher_new(void);
 void fetcher_free(struct fetcher *f); /* all its fetches must be stopped */
 /* Works until something came, `ms` at most. */
 void fetcher_turn(struct fetcher *f, Msec ms);
+/* For a loop: readable when fetcher_turn has something to do, or `other` is. */
+int fetcher_fd(struct fetcher *f, int other);
 
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_ask *ask);
 void fetch_stop(struct fetch *one); /* cuts it where it is not over; NULL is fine */
