@@ -1,22 +1,31 @@
 // Types of Belfry's hooks for React.
 
-import type { Belfry, BelfryError, BelfryEvent, Gap, SendOptions, State, Transport, Where } from './client.js';
+import type { Belfry, BelfryError, BelfryEvent, Gap, Member, SendOptions, State, Transport, Where } from './client.js';
 
 export interface ChannelOptions {
     /** How many events are kept to be shown (100). */
     limit?: number;
     /** Begins with the newest so many of the log. */
     last?: number;
+    /** Who is there is shown, too. */
+    presence?: boolean;
 }
 
 export interface ShownChannel<T> {
     /** The newest events, the oldest of them first. */
     events: BelfryEvent<T>[];
+    /** Who is there, and how many. */
+    members: Member[];
+    count: number;
+    /** Who types. */
+    writing: string[];
     joined: boolean;
     /** Events are missing: what is shown should be drawn anew. */
     gap: Gap | null;
     error: BelfryError | null;
     send(event: string | undefined, data?: unknown, options?: SendOptions): Promise<string>;
+    /** At every key; false: it is over. */
+    typing(is?: boolean): void;
     history(where?: Where): Promise<BelfryEvent<T>[]>;
 }
 

@@ -2,7 +2,7 @@
 
 import { useSyncExternalStore } from 'react';
 
-const NOTHING = { events: [], joined: false, gap: null, error: null };
+const NOTHING = { events: [], members: [], count: 0, writing: [], joined: false, gap: null, error: null };
 const stores = new WeakMap();       // hub -> Map(channel's name -> Store)
 
 // What components show of one channel: joined while at least one of them is there.
@@ -22,6 +22,7 @@ class Store {
 
     get = () => this.#shown;
     send = (event, data, options) => this.#hub.send({ channel: this.#name, event, data, ...options });
+    typing = (is) => this.#channel?.typing(is);
     history = (where) => (this.#channel ?? this.#hub.channel(this.#name)).history(where);
 
     subscribe = (redraw) => {
@@ -42,6 +43,9 @@ class Store {
         this.#show(NOTHING);
         channel.on('*', (data, event) => event.event === 'typing'
             || this.#show({ events: [...this.#shown.events, event].slice(-limit) }));
+        channel.on('presence', (members, { count }) => this.#show({ members: [...members], count }));
+        channel.on('typing', ({ user, typing }) => this.#show({
+            writing: [...this.#shown.writing.filter((other) => other !== user), ...typing ? [user] : []] }));
         channel.on('joined', () => this.#show({ joined: true, error: null }));
         channel.on('gap', (gap) => this.#show({ gap }));
         channel.on('error', (error) => this.#show({ error }));
@@ -75,7 +79,7 @@ function storeOf(hub, name, options) {
 export function useChannel(hub, name, options = {}) {
     const store = storeOf(hub, name, options);
     const shown = useSyncExternalStore(store.subscribe, store.get, () => NOTHING);
-    return { ...shown, send: store.send, history: store.history };
+    return { ...shown, send: store.send, typing: store.typing, history: store.history };
 }
 
 /** How the hub is: `{state, transport, error}`. */

@@ -11,9 +11,10 @@ const hub = new Belfry('/events', { share: false });
 globalThis.hub = hub;
 
 function Room({ name }) {
-    const { events, joined, send, history } = useChannel(hub, name, { last: 2, limit: 3 });
-    globalThis.room = { send, history };
-    return h('div', { className: 'room' }, `${joined} ${events.map((event) => event.data.n).join()}`);
+    const { events, members, writing, joined, send, typing } = useChannel(hub, name, { last: 2, limit: 3, presence: true });
+    globalThis.room = { send, typing };
+    return h('div', { className: 'room', title: `${members.map(({ user }) => user)} ${writing}` },
+        `${joined} ${events.map((event) => event.data.n).join()}`);
 }
 
 function App() {

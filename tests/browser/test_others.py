@@ -9,6 +9,7 @@ import pytest
 
 from belfry import BUILD, PATIENCE, ROOT, Server, command, until
 from npm import node_modules
+from sse import Stream
 from test_client import Client
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -86,6 +87,7 @@ def test_turbo(front, show):
     assert page.errors() == []
 
 
+@pytest.mark.channels({"room:*": {"presence": "anonymous", "subscribe": "open", "publish": "open"}})
 def test_react(front, show):
     bundle = os.path.join(front.world.site, "app.js")
     modules = node_modules()
@@ -100,6 +102,10 @@ def test_react(front, show):
     page.run("room.send('say', { n: 4 });")
     front.send("room:2", {"n": 20})
     until(lambda: lines(page, ".room") == ["true 2,3,4"] * 2)
+    guest = Stream(front, channel="room:1", name="Bea")
+    front.post("/send", {"channel": "room:1", "event": "typing", "data": True, "exclude": guest.connected()["clientId"]})
+    until(lambda: page.run("return document.querySelector('.room').title;").split(" ")[0] == "Bea", what="who is there is shown")
+    guest.close()
     page.run("setRooms(['room:1', 'room:2']);")
     until(lambda: lines(page, ".room") == ["true 2,3,4", "true 20"], what="one component went to another room")
     page.run("setRooms(['room:2']);")
