@@ -215,8 +215,7 @@ export class Belfry extends Emitter {
             this.cursor = event.id ?? this.cursor;
             if (this.isNew(event))
                 this.emit('*', event.data, event);
-            for (const channel of this.#all().filter(({ name }) => takesIn(name, event.channel)))
-                channel.take(event);
+            this.#all().forEach((channel) => takesIn(channel.name, event.channel) && channel.take(event));
         },
         gap: (gap) => {
             const heard = [this, ...this.#all().filter(({ name }) => gap.channels?.includes(name))];

@@ -117,6 +117,26 @@ test('a channel that is refused in the address is left out of the next', async (
     assert.deepEqual(worker.streams[1].query.getAll('channel'), ['yes']);
 });
 
+test('a given fetch does it all, and whoever listens badly harms nobody', async () => {
+    const asked = [];
+    const hub = open({ fetch: (url, how) => {
+        asked.push(`${how.method} ${new URL(url).pathname}`);
+        return fetch(url, how);
+    } });
+    worker.answers['/send'] = () => [200, { id: 'aaaaaaaa-1' }];
+    const room = hub.channel('room');
+    const said = console.error;
+    console.error = () => {};
+    room.on('n', () => { throw new Error('mine'); });
+    const got = heard(room);
+    await hub.connect();
+    await room.send('n', 1);
+    worker.tell(1);
+    await until(() => got.length);
+    console.error = said;
+    assert.deepEqual(asked, ['GET /events', 'POST /events/send']);
+});
+
 test('the last ones come from the log, and what comes meanwhile after them', async () => {
     let answer;
     worker.answers['/history'] = () => new Promise((done) => { answer = done; });
@@ -251,9 +271,18 @@ test('refused for good: says why, and tries again when it is asked to', async ()
     await assert.rejects(new Promise((done, fail) => { hub.on('state', (state, { error }) => error && fail(error)); }),
                          /401.*log in.*token/);
     assert.equal(hub.state, 'refused');
-    is = true;
+    hub.on('state', (state) => {
+        if (state === 'refused') {
+            is = true;
+            hub.connect();
+        }
+    });
     await hub.connect();
     assert.equal(hub.state, 'live');
+    const { length } = worker.streams;
+    worker.tell(1);
+    await until(() => hub.cursor === 'aaaaaaaa-1');
+    assert.equal(worker.streams.length, length, 'one stream, whoever asked for it');
 });
 
 test('while it waits it says for what', async () => {

@@ -35,6 +35,7 @@ export class Line {
     #trial;                         // how long polls go on before streams are tried again
     #fell;
     #changing = Promise.resolve();
+    #refused = false;
     #why = null;                    // what the last try failed of
 
     /** `tell(kind, what)`: status, joined, event, cursor, gap, refused, presence, polled. */
@@ -49,13 +50,17 @@ export class Line {
     /** Goes on until it is closed or refused for good; open() then begins anew. */
     async open() {
         this.state = 'connecting';
-        while (!this.closed && this.state !== 'refused') {
+        this.#refused = false;
+        while (!this.closed && !this.#refused) {
             const pause = await this.#once();
             if (pause && !this.closed) {
                 this.#status('waiting');
                 await this.http.naps.sleep(pause);
             }
         }
+        // Last of all: who hears it may open again.
+        if (this.#refused)
+            this.#status('refused');
     }
 
     close() {
@@ -264,8 +269,7 @@ export class Line {
     #refusal(error) {
         if (passes(error))
             return Math.max(error.after, backoff(this.#tries++));
-        if (!this.#refuse(error))
-            this.#status('refused');
+        this.#refused = !this.#refuse(error);
         return 0;
     }
 

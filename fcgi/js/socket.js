@@ -219,12 +219,15 @@ export class BelfrySocket extends EventTarget {
             this.#room = room;
         if (this.#rooms.has(room))
             return Promise.resolve();
-        const channel = this.hub.channel(this.channelOf(room));
+        const channel = this.hub.channel(this.channelOf(room), { presence: !quiet });
         const here = { channel, quiet, lobby, words: Boolean(username), there: new Map() };
         this.#rooms.set(room, here);
         channel.on('*', (data, event) => this.#take(room, here, event));
+        this.#watch(room, here);
         return new Promise((done, fail) => {
             channel.on('error', (error) => {
+                if (error.detail?.endsWith(': presence is not allowed'))
+                    return;
                 this.#rooms.delete(room);
                 fail(error);
             });
@@ -289,12 +292,30 @@ export class BelfrySocket extends EventTarget {
         }
     }
 
+    // Of users the server itself tells who is there, also when a tab dies without a word.
+    #watch(room, here) {
+        const { channel, there } = here;
+        const others = (member) => member.verified && member.user !== this.hub.user;
+        const tell = (type) => (member) => {
+            const { user } = member;
+            if (others(member) && there.has(user) === (type === 'left'))
+                this.#noted(room, here, { type, from: user }, { userId: user, name: user, verified: true });
+        };
+        channel.on('join', tell('joined'));
+        channel.on('leave', tell('left'));
+        channel.on('presence', (members) => members.filter(others).forEach(({ user }) => there.set(user, user)));
+    }
+
     #noted(room, here, { type, from }, { userId, name, verified }) {
-        const known = here.there.has(from);
+        const key = verified ? userId : from;
+        const known = here.there.has(key);
+        const devices = here.channel.members.find((member) => verified && member.user === userId)?.devices;
+        if (type === (known ? 'joined' : 'left') || (type === 'left' && devices > 1))
+            return;
         if (type === 'left')
-            here.there.delete(from);
+            here.there.delete(key);
         else
-            here.there.set(from, userId);
+            here.there.set(key, userId);
         const usersInRoom = here.there.size + 1;
         const said = { userId, userName: name, username: name, room, roomId: room, usersInRoom, verified };
         // In the words of the code that listens: `user-joined` where it joined by name, else `user_joined`.

@@ -65,6 +65,38 @@ test('rooms b: connected, authenticate, message to the others, user_joined, user
     await until(() => alice.of('pong').length);
 });
 
+test('users with a token come and go as the server sees them, also without a word', async () => {
+    const room = fresh('office');
+    const [alice, bob, again] = [await socket({ token: process.env.ALICE }), await socket({ token: process.env.BOB }),
+                                 await socket({ token: process.env.BOB })];
+    alice.say({ type: 'join', room });
+    await until(() => alice.of('joined').length);
+    bob.say({ type: 'join', room });
+    await until(() => alice.of('user_joined').length);
+    again.say({ type: 'join', room });
+    await until(() => alice.ws.hub.channel(`room:${room}`).members.some(({ devices }) => devices === 2));
+    again.say({ type: 'leave', room });
+    bob.say({ type: 'message', room, content: 'still here' });
+    await until(() => alice.of('message').length);
+    assert.equal(alice.of('user_left').length, 0, 'another device is there');
+    bob.ws.hub.close();
+    await until(() => alice.of('user_left').length);
+    const { userId, verified } = alice.of('user_left')[0];
+    assert.deepEqual([userId, verified, alice.of('user_joined').length], ['bob', true, 1]);
+});
+
+test('where presence is not allowed, sockets still tell each other', async () => {
+    const room = fresh('hidden');
+    const [alice, bob] = [await socket({ token: process.env.ALICE }), await socket({ token: process.env.BOB })];
+    alice.say({ type: 'join', room });
+    await until(() => alice.of('joined').length);
+    bob.say({ type: 'join', room });
+    await until(() => alice.of('user_joined').length);
+    bob.ws.close();
+    await until(() => alice.of('user_left').length);
+    assert.equal(alice.of('error').length, 0);
+});
+
 test('rooms c: welcome, join by name, chat, typing, echo, topics, invalid JSON', async () => {
     const room = fresh('tea');
     const [ann, ben] = [await socket(), await socket()];
