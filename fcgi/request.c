@@ -55,11 +55,14 @@ void request_parser_free(struct request_parser *p)
  * scan.h as pairs, its records never get here. */
 static void put_records(struct buf *out, Str params)
 {
+    static const char zeros[RECORD_HEADER];
     const char begin[8] = {0, ROLE_RESPONDER, KEEP_CONN};
     record_put(out, RECORD_BEGIN, 1, str_make(begin, sizeof begin));
     record_put_all(out, RECORD_PARAMS, 1, params, RECORD_MAX);
     record_put(out, RECORD_PARAMS, 1, STR_NONE);
     record_put(out, RECORD_STDIN, 1, STR_NONE);
+    /* What a longer one left behind it is never read: this is no record. */
+    buf_put(out, str_make(zeros, sizeof zeros));
 }
 
 static bool fill_memory(int fd, Str params)
@@ -67,9 +70,8 @@ static bool fill_memory(int fd, Str params)
     struct buf records;
     buf_init(&records, PARAMS_MAX + 8 * RECORD_HEADER);
     put_records(&records, params);
-    /* Cut after writing, not before: its pages stay. */
     bool ok = !records.full && pwrite(fd, records.p, records.len, 0) == (ssize_t)records.len &&
-              ftruncate(fd, (off_t)records.len) == 0 && lseek(fd, 0, SEEK_SET) == 0;
+              lseek(fd, 0, SEEK_SET) == 0;
     buf_fini(&records);
     return ok;
 }

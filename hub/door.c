@@ -43,6 +43,7 @@ struct door {
     struct hub *hub;         /* while the loop runs */
     Now now;
     bool is_knocked; /* at the gate */
+    bool is_tapped;  /* somebody listens */
     Msec ticked, answered, petted;
     bool ready[PLACES]; /* asking ZeroMQ for what is not there is a system call each time */
 };
@@ -79,9 +80,10 @@ static void send_tap(void *ctx, const struct event *e)
 {
     struct door *d = ctx;
     char id[CURSOR_TEXT];
+    if (!d->is_tapped)
+        return;
     Str parts[] = {e->channel, cursor_print(e->id, id), e->name, e->data};
-    if (d->v[PLACE_TAP])
-        (void)socket_send_strs(d->v[PLACE_TAP], parts, COUNT_OF(parts));
+    (void)socket_send_strs(d->v[PLACE_TAP], parts, COUNT_OF(parts));
 }
 
 static void send_hook(void *ctx, uint64_t id, Str text)
@@ -222,7 +224,7 @@ static bool turn(struct door *d, struct journal *j)
     more |= drain(d, PLACE_INTAKE);
     more |= drain(d, PLACE_ADMIN);
     if (d->ready[PLACE_TAP])
-        socket_drain(d->v[PLACE_TAP], DRAIN);
+        d->is_tapped = socket_has_listeners(d->v[PLACE_TAP], DRAIN);
     if (d->courier)
         courier_turn(d->courier, d->hub, d->now);
     if (d->now.mono >= d->ticked + TICK_MS) {

@@ -36,6 +36,7 @@ struct socket {
     bool is_connected; /* as far as the monitor said */
     int refused;       /* the event that said so last, 0: none since */
     bool has_keys, is_server;
+    size_t prefixes; /* that an XPUB's peers want */
 };
 
 /* `bytes` lie in `own` or in `received`. ZeroMQ's thread drops references too. */
@@ -463,11 +464,19 @@ void parcel_fini(struct parcel *p)
     p->n = 0;
 }
 
-void socket_drain(struct socket *s, size_t max)
+/* An XPUB passes on what is new to it: a prefix that somebody wants (1), or nobody any more (0). */
+bool socket_has_listeners(struct socket *s, size_t max)
 {
-    struct parcel dropped;
-    while (max-- && socket_receive(s, &dropped))
-        parcel_fini(&dropped);
+    struct parcel p;
+    while (max-- && socket_receive(s, &p)) {
+        Str what = frame_str(p.part[0]);
+        if (what.len && what.p[0] == 1)
+            s->prefixes++;
+        else if (what.len && s->prefixes)
+            s->prefixes--;
+        parcel_fini(&p);
+    }
+    return s->prefixes > 0;
 }
 
 static void let_go(void *data, void *frame)

@@ -94,8 +94,8 @@ struct parcel {
 };
 bool socket_receive(struct socket *s, struct parcel *out); /* false: nothing there */
 void parcel_fini(struct parcel *p);
-/* Receives and drops `max` messages at most: what comes to an XPUB are subscriptions. */
-void socket_drain(struct socket *s, size_t max);
+/* Whether anybody listens to an XPUB; takes in `max` messages of its peers at most. */
+bool socket_has_listeners(struct socket *s, size_t max);
 
 enum socket_sent { SOCKET_SENT, SOCKET_FULL, SOCKET_GONE };
 /* 1 to SOCKET_PARTS parts (a ROUTER's first names the peer), all or none; takes no references over.
