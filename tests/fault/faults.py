@@ -156,13 +156,18 @@ def is_ready(worker):
     return worker.alive and get(worker, "/ready").status == 200
 
 
+def page_of(worker, path):
+    """None: on a busy machine the hub may have taken longer than hub_wait."""
+    page = get(worker, path)
+    assert page.status in (200, 503), page
+    return page if page.status == 200 else None
+
+
 def rest_of_log(worker, channel):
     """All that the log holds of it, as (id, body)."""
     found, path = [], "/history?limit=1000&earliest=1&channel=" + channel
     while path:
-        page = get(worker, path)
-        assert page.status == 200, page
-        page = json.loads(page.text)
+        page = json.loads(until(lambda at=path: page_of(worker, at), 10, "history").text)
         found += [(e["id"], e["data"]) for e in page["events"]]
         path = page["next"] and page["next"][len("/events"):]
     return found
