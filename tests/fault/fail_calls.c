@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* The kinds of calls, as bits; faults.py has the same list. */
@@ -59,6 +61,17 @@ struct control {
 static struct control *control;
 static _Thread_local bool is_exempt; /* in code that is known to crash: not ours to mend */
 
+/* Says whose code it was, for a library may not look whether it got memory. */
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    const ucontext_t *at = context;
+    Dl_info where = {0};
+    dladdr((const void *)at->uc_mcontext.gregs[REG_RIP], &where);
+    dprintf(STDERR_FILENO, "fail_calls: signal %d in %s\n", info->si_signo,
+            where.dli_fname ? where.dli_fname : "nothing known");
+    raise(number); /* for good: SA_RESETHAND */
+}
+
 /* Before anything else of the program runs; what was called earlier went its way. */
 __attribute__((constructor)) static void open_control(void)
 {
@@ -71,6 +84,8 @@ __attribute__((constructor)) static void open_control(void)
     if (page == MAP_FAILED)
         _exit(99);
     close(fd);
+    struct sigaction crash = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_RESETHAND};
+    sigaction(SIGSEGV, &crash, NULL);
     control = page;
 }
 

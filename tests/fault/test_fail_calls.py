@@ -2,12 +2,15 @@
 the hub, for the worker, from their first instruction on and while they serve.
 
 The first hundred k of every loop; with --long, to the end."""
+import shutil
+
 import pytest
 
 import faults
 from faults import Browser, ERRORS, FaultyHub, FaultyWorker, Ledger, get, is_ready
 from belfry import LONG_SCALE, crash_of, until
 
+FRESH = 64          # runs on one log: each leaves more in it, which takes more calls to start with
 FIRST = 100
 LAST = 100000
 
@@ -44,6 +47,11 @@ class House:
             if daemon.alive:
                 code = daemon.stop()
                 assert code == 0 or daemon is self.victim, (code, daemon.log()[-2000:])
+
+    def forget(self):
+        """Nobody runs, and whoever runs next begins a log."""
+        shutil.rmtree(self.hub.data)
+        self.hub.world.folder("data", 0o750)
 
     def reap(self, kinds):
         """Whoever fell must have fallen well; nobody falls but the victim."""
@@ -102,6 +110,8 @@ def a_life(house, kinds, error, k, ledger, browser):
     """Armed before the start, until after the stop."""
     house.stop()
     house.reap(kinds)
+    if k % FRESH == 0:
+        house.forget()
     house.victim.faults.arm(kinds, error, k)
     house.launch()
     use(house, ledger, browser, k)
