@@ -5,6 +5,7 @@
 #include "wire/refusal.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 /* jansson's macros of these names; here they are functions of json.h. */
 #undef json_is_object
@@ -115,11 +116,21 @@ static bool may_be_read(Str text, struct fault *why)
     return true;
 }
 
+/* jansson without memory calls a good text malformed, or crashes. */
+static void *need(size_t size)
+{
+    void *p = malloc(size);
+    if (!p)
+        memory_is_out();
+    return p;
+}
+
 Json *json_parse(Str text, struct fault *why)
 {
     json_error_t error;
     if (!may_be_read(text, why))
         return NULL;
+    json_set_alloc_funcs(need, free);
     json_t *v = json_loadb(text.len ? text.p : "", text.len, FLAGS, &error);
     if (!v)
         fail(why, REFUSE_MALFORMED, "JSON, line %d, column %d: %s", error.line, error.column,

@@ -251,6 +251,16 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 }
 PLAIN(THREAD, -1, pid_t, fork, (void), ())
 
+/* ZeroMQ's thread blocks them all, and would crash without a word. */
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *before)
+{
+    REAL(pthread_sigmask);
+    sigset_t but_crashes = set ? *set : (sigset_t){0};
+    if (how != SIG_UNBLOCK)
+        sigdelset(&but_crashes, SIGSEGV);
+    return real(how, set ? &but_crashes : NULL, before);
+}
+
 /* The library's own, since dlsym() asks for memory itself. */
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
