@@ -5,7 +5,7 @@
 #include "wire/refusal.h"
 
 enum {
-    BATCH_OPS = 512,
+    BATCH_OPS = 2048,
     BATCH_BYTES = 1024 * 1024,
     LOOK_EACH = 10000, /* ms */
     EXPIRE_KEYS = 64,  /* in a batch; twice as many as an append may add on average */

@@ -11,7 +11,7 @@ enum {
     PRUNES_ROWS = 8192,    /* of all that are under way at once */
     PRUNES = 512,          /* so many at most: each has one row or few */
     FORGET_CHANNELS = 256, /* of one operation */
-    NOTE_EVENTS = 4096,
+    NOTE_EVENTS = 16384,
     LOG_SHARE = 16, /* of its time the whole log loses one part of so many, or more */
     LOG_PARTS = 1024,
 };
@@ -214,6 +214,12 @@ static void probe(struct hub *h)
     retention_note(h);
 }
 
+static int compare_rows(const void *a, const void *b)
+{
+    const struct note_channel *x = a, *y = b;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
 void retention_note(struct hub *h)
 {
     struct note *n = must_alloc(sizeof *n);
@@ -232,6 +238,8 @@ void retention_note(struct hub *h)
         ch->note = number;
         list_remove(node);
     }
+    /* As they lie in the file: of a crowd of channels each page is written once, and soon found. */
+    qsort(n->channels, n->n, sizeof *n->channels, compare_rows);
     h->channels.changed_count = 0;
     h->noted = 0;
     h->is_noting = true;
