@@ -323,6 +323,9 @@ def flood(system, scale):
 
 
 # name: (what does it, on which systems, whether it starts the system itself, its options)
+# So long, and so even, that one round will do.
+ONCE = ("granted", "join", "flood")
+
 WORKS = {
     "fanout": (fanout, ALL, False, {}),
     "crowd": (crowd, SMALL, False, {}),
