@@ -206,10 +206,12 @@ void link_requests_expire(struct link_requests *q, Msec now)
     }
 }
 
-/* Of a full queue or disk: the same request, had it come at another moment, might have passed. */
+/* Of a full queue or disk, of a user who is disabled now: the same request, had it come at another
+ * moment, might have passed. */
 static bool is_passing(int code)
 {
-    return code && (refusal_status(code) >= 500 || refusal_retry(code));
+    return code == REFUSE_FORBIDDEN ||
+           (code && (refusal_status(code) >= 500 || refusal_retry(code)));
 }
 
 /* A publish that was said again is refused: what became of it the first time is not known. */

@@ -52,8 +52,8 @@ static void review_parts(struct stream *s)
         struct part *part = &s->parts[i];
         if (!stream_may_read(s, part->sub->name))
             stream_drop_part(s, part);
-        else if (is_pattern(part->sub->name) && !part->is_late && part->from < s->at.at)
-            part->from = s->at.at;
+        else if (is_pattern(part->sub->name) && !part->is_late && part->caught < s->at.at)
+            part->caught = s->at.at;
     }
 }
 

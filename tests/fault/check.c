@@ -129,7 +129,7 @@ Position check_pruned_before(const struct check *c, Str name, uint64_t ns, uint6
     return upto;
 }
 
-bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t invoked,
+bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t since,
                uint64_t received)
 {
     bool is_closed = false;
@@ -138,27 +138,38 @@ bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t 
         if (!check_takes_in(c, history_word(c->h, g->channel), channel))
             continue;
         is_closed = true;
-        if (g->user == user && g->from <= received && g->upto >= invoked)
+        if (g->user == user && g->from <= received && g->upto >= since)
             return true;
     }
     return !is_closed;
 }
 
-bool check_is_revoked(const struct check *c, uint32_t user, uint32_t channel)
+bool check_is_granted(const struct check *c, uint32_t user, uint32_t channel, uint64_t from,
+                      uint64_t upto)
 {
-    bool was_ended = false;
-    for (size_t i = 0; i < c->grant_count; i++)
-        if (c->grants[i].user == user &&
-            check_takes_in(c, history_word(c->h, c->grants[i].channel), channel))
-            was_ended = was_ended || c->grants[i].upto != UINT64_MAX;
-    return was_ended;
+    bool is_closed = false;
+    for (size_t i = 0; i < c->grant_count; i++) {
+        const struct grant_fact *g = &c->grants[i];
+        if (!check_takes_in(c, history_word(c->h, g->channel), channel))
+            continue;
+        is_closed = true;
+        if (g->user == user && g->sure_from <= from && g->sure_upto >= upto)
+            return true;
+    }
+    return !is_closed;
 }
 
-static void end_grant(struct check *c, const struct row *row)
+static void change_grant(struct check *c, const struct row *row)
 {
     for (size_t i = 0; i < c->grant_count; i++) {
         struct grant_fact *g = &c->grants[i];
-        if (g->channel == row->a && g->user == row->b && g->upto == UINT64_MAX)
+        if (g->channel != row->a || g->user != row->b || g->upto != UINT64_MAX)
+            continue;
+        if (row->what == FACT_GRANTED)
+            g->sure_from = row->ns < g->sure_from ? row->ns : g->sure_from;
+        else
+            g->sure_upto = row->ns < g->sure_upto ? row->ns : g->sure_upto;
+        if (row->what == FACT_REVOKE)
             g->upto = row->ns;
     }
 }
@@ -187,9 +198,10 @@ static void note_world(struct check *c, size_t i)
         note_prune(c, row);
     } else if (row->what == FACT_GRANT) {
         MAKE_ROOM(c->grants, c->grant_count, c->grants_cap);
-        c->grants[c->grant_count++] = (struct grant_fact){row->a, row->b, row->ns, UINT64_MAX};
-    } else if (row->what == FACT_REVOKE) {
-        end_grant(c, row);
+        c->grants[c->grant_count++] =
+            (struct grant_fact){row->a, row->b, row->ns, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    } else if (row->what >= FACT_REVOKE) {
+        change_grant(c, row);
     }
 }
 

@@ -35,10 +35,11 @@ struct prune_fact {
     uint64_t ns;
 };
 
-/* A user's right to read a channel: from ns to ns. */
+/* A user's right to read a channel: perhaps from ns to ns, surely from ns to ns. */
 struct grant_fact {
     uint32_t channel, user;
     uint64_t from, upto;
+    uint64_t sure_from, sure_upto;
 };
 
 /* The events of one channel, in the order of the log: log[first, first + n). */
@@ -87,11 +88,12 @@ bool check_is_after(const struct check *c, uint16_t epoch, const struct fork_fac
 Position check_pruned(const struct check *c, uint32_t channel);
 bool check_takes_in(const struct check *c, Str name, uint32_t channel);
 const struct shelf *check_shelf(const struct check *c, uint32_t channel);
-/* May `user` have received what was invoked then, at that time? */
-bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t invoked,
+/* May `user` have received at that time what was due from `since` on: invoked, or asked for? */
+bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t since,
                uint64_t received);
-/* Whether the user's right to this channel ended and did not come back. */
-bool check_is_revoked(const struct check *c, uint32_t user, uint32_t channel);
+/* Whether the user had surely a right to this channel, from ns to ns. */
+bool check_is_granted(const struct check *c, uint32_t user, uint32_t channel, uint64_t from,
+                      uint64_t upto);
 /* The highest that was pruned of anything under this name. */
 Position check_pruned_under(const struct check *c, Str name);
 /* The same of the log that is there at `now`, and so long before `ns` that it was known everywhere.

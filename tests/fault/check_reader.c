@@ -16,6 +16,7 @@ struct wanted {
     Position first; /* the first id that came on it; 0: none */
     Position last;  /* the last one */
     uint64_t left;  /* ns; UINT64_MAX: it has it still */
+    uint64_t since; /* ns */
 };
 
 struct told {
@@ -29,7 +30,8 @@ struct told {
 struct reader {
     struct check *c;
     uint32_t first_span, span;
-    size_t fact; /* where the connection begins */
+    size_t fact;  /* where the connection begins */
+    uint64_t now; /* ns of its last fact so far */
     uint32_t op, client, user;
     bool is_on, is_open, has_cursor, has_gap, is_drained, is_ended;
     bool is_moving;   /* something with an id came */
@@ -64,6 +66,7 @@ static struct wanted *want(struct reader *d, Str name, bool is_joined, bool is_l
                                                 .is_joined = is_joined,
                                                 .is_late = is_late,
                                                 .from = from,
+                                                .since = d->now,
                                                 .left = UINT64_MAX};
     return &d->wants[d->want_count - 1];
 }
@@ -99,14 +102,15 @@ static bool is_excused(const struct reader *d, uint32_t channel, Position at, bo
     return false;
 }
 
-static void missed(struct reader *d, uint32_t event, const struct shelf *s)
+static void missed(struct reader *d, const struct wanted *w, uint32_t event, const struct shelf *s)
 {
     struct known *k = &d->c->events[event];
     const struct meant *e = &d->c->h->events[event];
     bool is_pruned = k->at <= s->pruned;
     k->stamp = d->span;
     if (e->mortal || e->ephemeral || (e->exclude && e->exclude == d->client) ||
-        is_excused(d, s->channel, k->at, is_pruned) || check_is_revoked(d->c, d->user, s->channel))
+        is_excused(d, s->channel, k->at, is_pruned) ||
+        !check_is_granted(d->c, d->user, s->channel, w->since, d->is_drained ? UINT64_MAX : d->now))
         return;
     check_broken(d->c, is_pruned ? RULE_SILENT_GAP : RULE_LOST, d->fact, known_fact(k),
                  "%s of position %llu did not come, and the reader is %s %llu",
@@ -128,7 +132,8 @@ static size_t after(const struct check *c, const struct shelf *s, Position at)
     return low;
 }
 
-static void check_shelf_for(struct reader *d, const struct shelf *s, Position from, Position upto)
+static void check_shelf_for(struct reader *d, const struct wanted *w, const struct shelf *s,
+                            Position from, Position upto)
 {
     for (size_t i = after(d->c, s, from); i < s->first + s->n; i++) {
         uint32_t event = d->c->log[i];
@@ -136,7 +141,7 @@ static void check_shelf_for(struct reader *d, const struct shelf *s, Position fr
         if (k->at > upto)
             return;
         if (k->stamp != d->span)
-            missed(d, event, s);
+            missed(d, w, event, s);
     }
 }
 
@@ -153,12 +158,12 @@ static void check_wanted(struct reader *d, const struct wanted *w, Position upto
     if (!is_pattern(w->name)) {
         const struct shelf *s = w->word ? check_shelf(d->c, w->word) : NULL;
         if (s)
-            check_shelf_for(d, s, from, upto);
+            check_shelf_for(d, w, s, from, upto);
         return;
     }
     for (size_t i = 0; i < d->c->shelf_count; i++)
         if (check_takes_in(d->c, w->name, d->c->shelves[i].channel))
-            check_shelf_for(d, &d->c->shelves[i], from, upto);
+            check_shelf_for(d, w, &d->c->shelves[i], from, upto);
 }
 
 static void check_owed(struct reader *d)
@@ -227,6 +232,7 @@ static void on_connect(struct reader *d, size_t fact)
                          .first_span = d->first_span,
                          .span = ++d->c->spans,
                          .fact = fact,
+                         .now = row->ns,
                          .op = row->op,
                          .client = row->b,
                          .user = row->c,
@@ -448,7 +454,8 @@ static void on_receive(struct reader *d, size_t fact)
     }
     if (e->exclude && e->exclude == d->client)
         check_broken(d->c, RULE_LEAK, fact, d->fact, "the reader is excluded");
-    if (!check_may(d->c, d->user, e->channel, k->invoked, row->ns))
+    uint64_t begun = d->c->h->rows[d->fact].ns;
+    if (!check_may(d->c, d->user, e->channel, k->invoked > begun ? k->invoked : begun, row->ns))
         check_broken(d->c, RULE_LEAK, fact, d->fact, "the reader has no right to it");
     check_again(d, fact, k);
     k->stamp = d->span;
@@ -494,6 +501,7 @@ static void on_fact(struct reader *d, size_t fact)
                      "not on a connection that is open");
         return;
     }
+    d->now = row->ns;
     switch (row->what) {
     case FACT_OPEN:
         on_open(d, fact);

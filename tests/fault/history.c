@@ -34,6 +34,8 @@ static const struct layout layouts[FACTS] = {
     [FACT_ONLINE] = {AT(channel), AT(user), 0, false},
     [FACT_GRANT] = {AT(channel), AT(user), 0, false},
     [FACT_REVOKE] = {AT(channel), AT(user), 0, false},
+    [FACT_GRANTED] = {AT(channel), AT(user), 0, false},
+    [FACT_REVOKING] = {AT(channel), AT(user), 0, false},
 };
 static_assert(offsetof(struct fact, id) < 256, "members fit a layout");
 

@@ -34,7 +34,9 @@
  *   online   channel user     the truth
  *   grant    channel user     written before it is asked for; a channel that has any grant is
  *            closed for everybody else
- *   revoke   channel user     written when it is done */
+ *   revoke   channel user     written when it is done
+ *   granted  channel user     written when a grant is done: from here on it is owed
+ *   revoking channel user     written before it is asked for: from here on it is not */
 #ifndef BELFRY_HISTORY_H
 #define BELFRY_HISTORY_H
 
@@ -67,6 +69,8 @@ enum what {
     FACT_ONLINE,
     FACT_GRANT,
     FACT_REVOKE,
+    FACT_GRANTED,
+    FACT_REVOKING,
     FACTS
 };
 

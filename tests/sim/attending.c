@@ -60,6 +60,7 @@ void page_on_presence(struct browser *p, Str data)
         i++;
     if (!p->with_presence || i == ROOM_CHANNELS)
         world_fail(p->world, "presence", "%s did not ask about %.*s", p->actor, FMT(channel));
+    law_judge_presence(p, i);
     struct attendance *a = &p->seen[i];
     if (state)
         a->users = users_of(p, json_get(state, "users"));
@@ -74,7 +75,7 @@ static bool is_on(const struct browser *p, unsigned channel)
     if (!p->is_made)
         return false;
     if (p->is_poll)
-        return (p->url | (p->has_user ? 1u << USER_CHANNEL : 0)) & 1u << channel;
+        return p->given & 1u << channel;
     const struct stream *s = p->holds[p->holder].stream;
     return s && peek_is_on(s, str_of(room_names[channel]));
 }
@@ -121,7 +122,7 @@ static const struct browser *who_knows_not(const struct world *w, unsigned chann
     for (unsigned i = 0; i < w->setup.pages; i++) {
         const struct browser *p = &w->pages[i];
         if (p->with_presence && !p->is_poll && channel != USER_CHANNEL && is_on(p, channel) &&
-            p->seen[channel].users != users)
+            law_shows_presence(p, channel) && p->seen[channel].users != users)
             return p;
     }
     return NULL;

@@ -17,7 +17,8 @@ enum {
     WAIT_MOST = 6000,
     LATELY = 3000,
     LAST_MOST = 30,
-    STILL_HELD = 150
+    STILL_HELD = 150,
+    EXPIRES_MOST = 15000
 };
 
 struct post {
@@ -46,7 +47,7 @@ static void make(struct browser *p)
     p->is_poll = dice_luck(d, 25);
     p->is_named = dice_luck(d, 50);
     p->has_envelope = dice_luck(d, 20);
-    p->has_user = dice_luck(d, 25);
+    p->has_user = dice_luck(d, w->setup.has_rights ? 60 : 25);
     p->first = (uint8_t)(dice_luck(d, 50) ? START_DEFAULT : 2 + dice_roll(d, 3));
     p->limit = dice_luck(d, 50) ? 1000 : 20 + (uint32_t)dice_roll(d, 200);
     p->url = (unsigned)dice_draw(d) & all;
@@ -64,11 +65,32 @@ static void make(struct browser *p)
     buf_init(&p->text, SIZE_MAX / 2);
 }
 
+/* What its worker, asked for this, lets it have: the other channels are not in this URL. False: it
+ * is not served at all, or not yet. */
+static bool is_served(struct browser *p, const struct workside *k, struct rights *rights)
+{
+    struct world *w = p->world;
+    const struct accounts *a = roster_accounts(k->roster);
+    unsigned all = p->url | (p->has_user ? 1u << USER_CHANNEL : 0);
+    *rights = options_rights(&w->worker_options);
+    rights->user = str_of(p->has_user ? "ann" : "");
+    p->given = w->setup.has_rights ? 0 : all;
+    if (!w->setup.has_rights)
+        return true;
+    if (p->has_user && (!a || !accounts_admit(a, rights->user, STR_NONE, w->wall)))
+        return false;
+    if (p->has_user)
+        accounts_grant(a, rights);
+    for (unsigned i = 0; i < ROOM_NAMES; i++)
+        if (all & 1u << i && may(rights, MAY_SUBSCRIBE, str_of(room_names[i])))
+            p->given |= 1u << i;
+    return p->given || !p->is_poll;
+}
+
 static void put_names(const struct browser *p, struct buf *out, bool as_list)
 {
-    unsigned all = p->url | (p->has_user ? 1u << USER_CHANNEL : 0);
     for (unsigned i = 0; i < ROOM_NAMES; i++) {
-        if (!(all & 1u << i))
+        if (!(p->given & 1u << i))
             continue;
         if (as_list) {
             list_put(out, str_of(room_names[i]));
@@ -162,7 +184,7 @@ static void clear(struct browser *p)
     p->is_exact = !p->world->setup.may_fork && dice_luck(&p->dice, 30);
 }
 
-static void open_stream(struct browser *p, struct workside *k)
+static void open_stream(struct browser *p, struct workside *k, const struct rights *rights)
 {
     struct world *w = p->world;
     char text[CURSOR_TEXT], client[24];
@@ -173,16 +195,17 @@ static void open_stream(struct browser *p, struct workside *k)
     struct stream_request q = {.client = str_of(p->is_named ? p->name : client),
                                .named = p->is_named,
                                .poll = p->is_poll,
-                               .user = str_of(p->has_user ? "ann" : ""),
-                               .rights = options_rights(&w->worker_options),
+                               .user = rights->user,
+                               .rights = *rights,
+                               .issued = w->wall,
+                               .expires = p->expires ? p->expires + w->wall - w->mono : 0,
                                .channels = buf_str(&names),
-                               .listed = p->url != 0,
+                               .listed = (p->url & p->given) != 0,
                                .envelope = p->has_envelope,
                                .ping = PING,
                                .presence = p->with_presence,
                                .label = str_of(p->actor),
                                .limit = p->limit};
-    q.rights.user = q.user;
     set_start(p, &q, text);
     struct hold *h = hold_of(p);
     *h = (struct hold){.outlet.ops = &ops, .page = p};
@@ -198,7 +221,8 @@ static void connect(struct browser *p)
 {
     struct world *w = p->world;
     struct workside *k = workside_any(w, &p->dice);
-    if (!k || (p->is_poll && !link_is_up(k->link))) {
+    struct rights rights;
+    if (!k || (p->is_poll && !link_is_up(k->link)) || !is_served(p, k, &rights)) {
         p->back_at = w->mono + dice_roll(&p->dice, SOON);
         return;
     }
@@ -206,8 +230,11 @@ static void connect(struct browser *p)
     p->conn++;
     p->worker = k;
     p->state = PAGE_ON;
+    p->came_at = w->mono;
+    bool may_expire = w->setup.has_rights && p->has_user && !w->is_calm && dice_luck(&p->dice, 30);
+    p->expires = may_expire ? w->mono + dice_roll(&p->dice, EXPIRES_MOST) : 0;
     note_connect(p);
-    open_stream(p, k);
+    open_stream(p, k, &rights);
 }
 
 void page_open(struct browser *p)
@@ -306,18 +333,20 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
     struct post *post = (struct post *)(void *)c;
     struct browser *p = post->page;
     struct msg_changed m = {0};
+    if (!why && !msg_changed_unpack(body, &m))
+        world_fail(p->world, "answers", "CHANGED cannot be read");
     bool is_unknown = why || m.code == REFUSE_HUB_AWAY;
     if (!post->is_adding)
         p->told_from &= ~post->channels;
     *(post->is_adding ? &p->for_ever : &p->never_again) |= is_unknown ? post->channels : 0;
     page_want(p, 0, true);
     bool is_current = p->conn == post->conn && p->state == PAGE_ON;
-    if (!why && !msg_changed_unpack(body, &m))
-        world_fail(p->world, "answers", "CHANGED cannot be read");
     if (is_current) {
         p->asking &= ~post->channels;
         p->ask_at = p->world->mono + dice_roll(&p->dice, POST_AGAIN);
     }
+    if (is_current && m.code == REFUSE_FORBIDDEN)
+        p->asked &= ~post->channels; /* surely not done */
     for (unsigned i = 0; is_current && !why && !m.code && i < ROOM_NAMES; i++) {
         if (!(post->channels & 1u << i))
             continue;
@@ -398,7 +427,9 @@ static void ask_for_channels(struct browser *p)
 {
     if (!p->is_open || p->asking || p->world->mono < p->ask_at || p->is_poll || !may_ask(p))
         return;
-    unsigned missing = p->wants & ~p->has, excess = p->has & ~p->wants;
+    bool is_bold = p->world->setup.has_rights && dice_luck(&p->dice, 10);
+    unsigned missing = p->wants & ~p->has & (is_bold ? UINT32_MAX : law_allows(p));
+    unsigned excess = p->has & ~p->wants;
     if (missing)
         send_post(p, missing, true);
     else if (excess)
@@ -504,7 +535,8 @@ bool page_is_done(const struct browser *p)
         return false;
     if (p->is_poll)
         return true;
-    return p->state == PAGE_ON && p->is_open && !p->asking && (p->wants == p->has || !may_ask(p)) &&
+    bool has_all = !((p->wants ^ p->has) & law_allows(p));
+    return p->state == PAGE_ON && p->is_open && !p->asking && (has_all || !may_ask(p)) &&
            !p->text.len;
 }
 

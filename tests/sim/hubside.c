@@ -53,6 +53,8 @@ static void answer_tool(void *ctx, enum tool tool, Str peer, const Str *parts, s
     struct world *w = ctx;
     if (!w->hub.is_muted && tool == TOOL_PUBLISH)
         press_on_answer(w, peer, parts, n);
+    else if (!w->hub.is_muted)
+        law_on_answer(w, peer, parts[n - 1]);
 }
 
 static void on_committed(void *ctx, const struct event *e)
@@ -142,6 +144,7 @@ static void bury(struct world *w)
     for (unsigned i = 0; i < world_sides(w); i++)
         cable_cut(&w->workers[i].cable, true, false, w->mono, 0);
     press_on_hub_gone(w);
+    law_on_hub_gone(w);
 }
 
 void hubside_kill(struct world *w, Msec down)

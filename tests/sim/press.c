@@ -24,6 +24,8 @@ struct meant {
     char key[TEXT]; /* of the whole */
     char exclude[24];
     bool is_ephemeral, is_mortal, is_tool;
+    bool is_anns;    /* she publishes it herself */
+    Msec invoked_at; /* the last time */
     unsigned tries;
     Msec again_at, first_at;
 };
@@ -36,6 +38,7 @@ static bool has_key(const struct meant *m)
 static void note_invoke(struct meant *m)
 {
     struct world *w = m->world;
+    m->invoked_at = w->mono;
     for (size_t i = 0; i < m->n; i++) {
         m->sends[i].op = ++w->ops;
         char key[2 * TEXT];
@@ -95,6 +98,8 @@ static bool note_results(struct meant *m, const struct msg_published *p)
         if (!p->code && (!list_next(&rest, &item) || !msg_result_unpack(item, &r)))
             world_fail(m->world, "answers", "a publish of %zu sends has %zu results", m->n, i);
         note_outcome(m, i, r.code, r.first);
+        if (!r.code && m->is_anns)
+            law_judge_publish(m->world, m->invoked_at);
         is_unknown |= r.code == REFUSE_UNKNOWN_OUTCOME;
     }
     return is_unknown;
@@ -132,7 +137,9 @@ static void pack(const struct meant *m, struct buf *body)
                                                 .key = str_of(m->sends[i].key)});
         list_put(&sends, buf_str(&item));
     }
-    msg_publish_pack(body, &(struct msg_publish){.key = str_of(m->key), .sends = buf_str(&sends)});
+    msg_publish_pack(body, &(struct msg_publish){.user = str_of(m->is_anns ? "ann" : ""),
+                                                 .key = str_of(m->key),
+                                                 .sends = buf_str(&sends)});
     buf_drop(body, sizeof(uint64_t));
     buf_fini(&sends);
     buf_fini(&item);
@@ -201,12 +208,19 @@ static void send(struct meant *m)
         send_by_worker(m);
 }
 
+static unsigned number_body(struct world *w)
+{
+    w->begun = must_realloc(w->begun, (w->bodies + 1) * sizeof *w->begun);
+    w->begun[w->bodies] = w->mono;
+    return ++w->bodies;
+}
+
 static void write_body(struct meant *m, size_t i, struct dice *d)
 {
     struct world *w = m->world;
     unsigned channel = (unsigned)dice_roll(d, w->setup.channels);
     m->sends[i].channel = channel;
-    snprintf(m->sends[i].body, TEXT, "%s%u@%s", m->is_ephemeral ? "~" : "", ++w->bodies,
+    snprintf(m->sends[i].body, TEXT, "%s%u@%s", m->is_ephemeral ? "~" : "", number_body(w),
              room_names[channel]);
 }
 
@@ -218,6 +232,7 @@ void press_publish(struct world *w, uint64_t chance, bool by_tool)
         m->world = w;
         m->first_at = w->mono;
         m->is_tool = by_tool;
+        m->is_anns = w->setup.has_rights && !by_tool && dice_luck(&d, 30);
         m->n = by_tool || dice_luck(&d, 60) ? 1 : 1 + dice_roll(&d, EVENTS_MOST);
         m->is_ephemeral = dice_luck(&d, 8);
         m->is_mortal = !m->is_ephemeral && dice_luck(&d, 8);
@@ -245,7 +260,7 @@ void press_publish_each(struct world *w)
         m->is_tool = true;
         m->n = 1;
         m->sends[0].channel = i;
-        snprintf(m->sends[0].body, TEXT, "%u@%s", ++w->bodies, room_names[i]);
+        snprintf(m->sends[0].body, TEXT, "%u@%s", number_body(w), room_names[i]);
         send(m);
     }
 }

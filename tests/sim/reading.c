@@ -94,7 +94,7 @@ static void on_connected(struct browser *p, Str data)
          (struct fact){.what = FACT_OPEN, .id = p->began, .resumed = is_resumed, .client = client});
     p->limbo = p->haunting;
     p->remembered = there & ~p->url & ~(p->has_user ? 1u << USER_CHANNEL : 0);
-    p->is_held = p->has_cursor && !p->url && !p->remembered;
+    p->is_held = p->has_cursor && !(p->url & p->given) && !p->remembered;
     p->told_from &= p->remembered;    /* what is not remembered begins anew, if it comes back */
     if (is_resumed || !p->has_cursor) /* else a gap says first what of it is still there */
         note_remembered(p);
@@ -144,6 +144,7 @@ static void on_bye(struct browser *p, Str data)
 static void receive(struct browser *p, Str channel, Str body, Cursor id)
 {
     p->world->steps++;
+    law_judge_event(p, body);
     note(p, (struct fact){.what = FACT_RECEIVE, .channel = channel, .body = body, .id = id});
 }
 
@@ -183,6 +184,8 @@ static void take_block(struct browser *p, Str block)
         on_bye(p, data);
     else if (str_eq(event, STR("presence")))
         page_on_presence(p, data);
+    else if (str_eq(event, STR("token")) && p->expires)
+        return; /* that its rights end soon */
     else if (data.p)
         on_message(p, data, at);
     else if (!cursor_is_none(at))

@@ -20,6 +20,8 @@ const char *deed_name(enum deed_kind kind)
     return table[kind].name;
 }
 
+enum { CHANGES_OF_RIGHTS = 20 };
+
 static uint64_t one_of(struct dice *d, const uint64_t *v, size_t n)
 {
     return v[dice_roll(d, n)];
@@ -82,6 +84,11 @@ void schedule_make(struct schedule *s, uint64_t seed)
     *s = (struct schedule){.setup = setup_of(seed, &d)};
     unsigned total = choose(&d, weights);
     s->setup.may_fork = weights[ACT_RESTORE_LOG] || weights[ACT_LOSE_LOG];
+    s->setup.has_rights = !s->setup.may_fork && seed % 2;
+    if (s->setup.has_rights) {
+        total += weights[ACT_CHANGE_RIGHTS] = CHANGES_OF_RIGHTS;
+        s->setup.channels = s->setup.channels < 3 ? 3 : s->setup.channels;
+    }
     Msec pace = ONE_OF(&d, 10, 40, 100);
     size_t most = s->setup.length / pace + 1;
     s->actions = must_alloc(most * sizeof s->actions[0]);

@@ -38,7 +38,8 @@ enum { WORKERS_MAX = 4, PAGES_MAX = 10 };
     ACTION(COPY_LOG, 3, true)                                                                      \
     ACTION(RESTORE_LOG, 2, true)                                                                   \
     ACTION(LOSE_LOG, 1, true)                                                                      \
-    ACTION(HARM_CABLE, 10, true)
+    ACTION(HARM_CABLE, 10, true)                                                                   \
+    ACTION(CHANGE_RIGHTS, 0, false) /* in half of the worlds whose log stays the one it is */
 
 enum deed_kind {
 #define ACTION(NAME, weight, is_fault) ACT_##NAME,
@@ -58,7 +59,8 @@ const char *deed_name(enum deed_kind kind);
 struct setup {
     uint64_t seed;
     unsigned workers, pages, channels;
-    bool may_fork; /* the log may become another one */
+    bool may_fork;   /* the log may become another one */
+    bool has_rights; /* not everything is everybody's: law.h */
     Msec length;
     uint64_t hub_ring, worker_ring, keep, max_replay, linger, max_channels, keys, max_queue;
     Msec key_age, client_keep, slow_timeout, hub_wait, publish_timeout, age;

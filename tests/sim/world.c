@@ -77,6 +77,23 @@ static void let_names_be_said(struct options *o)
         abort();
 }
 
+/* Some rooms are for those whom it was granted. */
+static void close_rooms(struct options *o)
+{
+    static const char *const rights[] = {"subscribe", "presence"};
+    struct fault why;
+    for (unsigned i = 0; i < CLOSED_ROOMS * COUNT_OF(rights); i++) {
+        char section[40];
+        snprintf(section, sizeof section, "channel %s",
+                 room_names[CLOSED_FIRST + i / COUNT_OF(rights)]);
+        const struct config_entry entry = {.section = str_of(section),
+                                           .name = str_of(rights[i % COUNT_OF(rights)]),
+                                           .value = STR("granted")};
+        if (!options_take_channel(o, "simulate", &entry, &why))
+            abort();
+    }
+}
+
 static void set_sizes(struct world *w)
 {
     const struct setup *s = &w->setup;
@@ -85,6 +102,8 @@ static void set_sizes(struct world *w)
     load(k, PROGRAM_WORKER);
     k->access = ACCESS_OPEN;
     let_names_be_said(h);
+    if (s->has_rights)
+        close_rooms(k);
     h->ring_events = s->hub_ring;
     h->keep = s->keep;
     h->age = s->age;
@@ -131,6 +150,8 @@ struct world *world_new(const struct setup *s)
         w->pages[i].world = w;
         w->pages[i].number = i;
     }
+    if (s->has_rights)
+        law_begin(w);
     return w;
 }
 
@@ -150,6 +171,7 @@ void world_free(struct world *w)
         cable_clear(&w->workers[i].cable);
     press_fini(w);
     history_free(w->history);
+    free(w->begun);
     options_fini(&w->hub_options);
     options_fini(&w->worker_options);
     free(w);
@@ -172,6 +194,7 @@ void world_round(struct world *w)
     for (unsigned i = 0; i < w->setup.pages; i++)
         page_turn(&w->pages[i]);
     press_turn(w);
+    law_turn(w);
 }
 
 static Msec some_time(struct dice *d, Msec most)
@@ -247,6 +270,8 @@ static void act_on_hub(struct world *w, enum deed_kind kind, struct dice *d)
         hubside_take_copy(w, dice_luck(d, 50));
     else if (kind == ACT_RESTORE_LOG || kind == ACT_LOSE_LOG)
         hubside_put_back(w, kind == ACT_LOSE_LOG);
+    else if (kind == ACT_CHANGE_RIGHTS)
+        law_act(w, d);
 }
 
 void world_act(struct world *w, const struct deed *a)
@@ -272,6 +297,7 @@ static void calm_down(struct world *w)
     struct hubside *h = &w->hub;
     h->awake_at = h->full_until = h->slow_until = h->slow_reads_until = 0;
     h->next_fate = MEMORY_COMMITS;
+    w->is_calm = true;
     for (unsigned i = 0; i < world_sides(w); i++) {
         w->workers[i].awake_at = 0;
         w->workers[i].cable.slow_until = 0;
@@ -300,9 +326,11 @@ static const struct browser *who_waits(const struct world *w)
 static void wait_for_all(struct world *w)
 {
     Msec until = w->mono + SETTLE;
-    while (w->mono < until &&
-           (who_waits(w) || !press_is_done(w) || !w->hub.hub || is_any_replaced(w)))
+    while (w->mono < until && (who_waits(w) || !press_is_done(w) || !law_is_done(w) ||
+                               !w->hub.hub || is_any_replaced(w))) {
+        law_settle(w);
         world_round(w);
+    }
     const struct browser *p = who_waits(w);
     if (p)
         world_fail(w, "alive again",
@@ -312,6 +340,8 @@ static void wait_for_all(struct world *w)
                    p->is_open, p->is_full);
     if (!press_is_done(w))
         world_fail(w, "alive again", "a publish is never answered");
+    if (!law_is_done(w))
+        world_fail(w, "alive again", "a change of rights is never answered");
 }
 
 static const char *who_rests_not(struct world *w, const char **who)
@@ -335,6 +365,8 @@ static void look_inside(struct world *w)
         world_round(w);
     if (wrong)
         world_fail(w, "at rest", "%s: %s", who, wrong);
+    if (law_who_errs(w))
+        world_fail(w, "at rest", "%s takes something else for granted", law_who_errs(w));
 }
 
 void world_settle(struct world *w)

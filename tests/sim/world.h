@@ -13,6 +13,7 @@
 #include "cable.h"
 #include "dice.h"
 #include "journal_memory.h"
+#include "law.h"
 #include "schedule.h"
 #include "tests/fault/history.h"
 
@@ -93,7 +94,9 @@ struct browser {
     bool is_made;
     /* what it is */
     bool is_poll, is_named, has_envelope, has_user, with_presence;
-    unsigned url; /* channels in its URL */
+    unsigned url;          /* channels in its URL */
+    unsigned given;        /* of these and its own: what it may have, on this connection */
+    Msec came_at, expires; /* of this connection; 0: never */
     uint8_t first;
     char name[24]; /* client= */
     uint32_t limit;
@@ -144,9 +147,12 @@ struct world {
     struct list tool_calls[TOOLS]; /* sent, not answered, in order */
     struct list retries;           /* publishes to be tried again */
     uint32_t ops, bodies;
+    Msec *begun; /* when each body was first meant */
+    struct law law;
     struct history *history;
     uint64_t steps, instant;
     uint64_t hash; /* of everything that was written into the history */
+    bool is_calm;  /* nothing goes wrong any more */
     bool is_aloud; /* the messages between hub and workers are told, too */
 };
 

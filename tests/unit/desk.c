@@ -293,3 +293,20 @@ void pass(struct desk *d, Msec ms)
         turn(d);
     }
 }
+
+Position remembered_from(struct desk *d, const char *channel)
+{
+    struct buf clients;
+    struct msg_client c = {0};
+    struct msg_part part = {0};
+    Str item;
+    buf_init(&clients, 1 << 20);
+    roster_put_clients(d->roster, &clients, d->now);
+    for (Str rest = buf_str(&clients); !c.parts.len && list_next(&rest, &item);)
+        assert_true(msg_client_unpack(item, &c));
+    while (!str_eq(part.channel, str_of(channel)) && list_next(&c.parts, &item))
+        assert_true(msg_part_unpack(item, &part));
+    assert_string_equal(str_eq(part.channel, str_of(channel)) ? channel : "", channel);
+    buf_fini(&clients);
+    return part.from;
+}

@@ -90,4 +90,7 @@ struct browser *browser_live(struct desk *d, const char *channels, Position join
 void turn(struct desk *d);
 void pass(struct desk *d, Msec ms); /* time, in steps of a tick */
 
+/* Where a channel begins that a client has by POST, as the hub hears of it. */
+Position remembered_from(struct desk *d, const char *channel);
+
 #endif

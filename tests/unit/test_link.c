@@ -190,6 +190,19 @@ static void one_that_was_sent_is_never_said_to_be_refused(void **state)
     assert_int_equal(brief.code, REFUSE_UNKNOWN_OUTCOME);
 }
 
+static void one_that_was_sent_by_a_user_who_is_disabled_now_is_of_unknown_outcome(void **state)
+{
+    struct desk *d = *state;
+    struct heard brief = {0};
+    publish(d, LINK_BRIEF, &brief);
+    next_publish(d);
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    hub_welcomes(d, at(5), GAP_NONE);
+    HUB_SAYS(d, PUBLISHED, published, .ref = next_publish(d).ref, .code = REFUSE_FORBIDDEN);
+    assert_int_equal(brief.code, REFUSE_UNKNOWN_OUTCOME);
+}
+
 static void a_hub_that_is_away_is_waited_for_but_not_for_ever(void **state)
 {
     struct desk *d = *state;
@@ -392,6 +405,7 @@ int main(void)
         T(answers_reach_their_owner_once),
         T(once_is_unknown_when_the_link_breaks_and_brief_is_asked_again),
         T(one_that_was_sent_is_never_said_to_be_refused),
+        T(one_that_was_sent_by_a_user_who_is_disabled_now_is_of_unknown_outcome),
         T(a_hub_that_is_away_is_waited_for_but_not_for_ever),
         T(only_so_many_wait),
         T(only_so_many_publishes_are_in_flight),

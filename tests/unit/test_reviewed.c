@@ -109,15 +109,21 @@ static void a_table_in_pieces_holds_as_a_whole(void **state)
 }
 
 /* On a pattern that is open, but for room:2. */
-static struct browser *open_pattern(struct desk *d, const char *user)
+static struct stream_request request_of(const char *user, const char *channels)
 {
-    struct stream_request q = want("r*");
+    struct stream_request q = want(channels);
     static const struct channel_rule rules[] = {
         {.pattern = {"room:2", 6}, .access = {[MAY_SUBSCRIBE] = ACCESS_GRANTED}},
         {.pattern = {"r*", 2}, .access = {[MAY_SUBSCRIBE] = ACCESS_OPEN}}};
     q.user = str_of(user);
     q.rights =
         (struct rights){.access = ACCESS_CLOSED, .rules = rules, .rule_count = 2, .user = q.user};
+    return q;
+}
+
+static struct browser *open_pattern(struct desk *d, const char *user)
+{
+    struct stream_request q = request_of(user, "r*");
     struct browser *b = browser_open(d, &q);
     hub_opens(d, 100, 100);
     turn(d);
@@ -143,6 +149,31 @@ static void a_pattern_delivers_what_is_granted_from_then_on(void **state)
     assert_null(strstr(got, "secret"));
     assert_null(strstr(got, "no more"));
     assert_false(b->is_finished);
+}
+
+/* What its page has not read yet would be lost with the connection. */
+static void a_remembered_pattern_begins_where_it_did_though_more_is_granted(void **state)
+{
+    struct desk *d = *state;
+    struct buf parts, item;
+    buf_init(&parts, 100);
+    buf_init(&item, 100);
+    msg_part_pack(&item, &(struct msg_part){STR("r*"), 90, 1});
+    list_put(&parts, buf_str(&item));
+    hub_begins(d);
+    struct stream_request q = request_of("alice", "room:1");
+    q.named = true;
+    browser_open(d, &q);
+    struct msg_open m = next_open(d);
+    HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .known = 1,
+             .channels = buf_str(&parts), .join = at(100), .from = at(100));
+    turn(d);
+    hub_publishes(d, "room:1", 101, "not read yet");
+    turn(d);
+    hub_tells(d, ACCOUNT_GRANT, "alice", "room:2", 1, false);
+    assert_int_equal(remembered_from(d, "r*"), 90);
+    buf_fini(&parts);
+    buf_fini(&item);
 }
 
 static void on_one_pattern_each_user_reads_what_is_granted(void **state)
@@ -184,6 +215,7 @@ int main(void)
         TEST(a_token_that_is_revoked_ends_its_streams),
         TEST(a_table_in_pieces_holds_as_a_whole),
         TEST(a_pattern_delivers_what_is_granted_from_then_on),
+        TEST(a_remembered_pattern_begins_where_it_did_though_more_is_granted),
         TEST(on_one_pattern_each_user_reads_what_is_granted),
         TEST(who_is_kicked_is_told),
     };

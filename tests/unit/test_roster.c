@@ -298,24 +298,6 @@ static void an_addition_within_a_minute_begins_at_the_cursor(void **state)
     assert_string_equal(browser_got(b), ID(103) "data: y\n\n");
 }
 
-/* What the hub hears of it. */
-static Position remembered_from(struct desk *d, const char *channel)
-{
-    struct buf clients;
-    struct msg_client c = {0};
-    struct msg_part part = {0};
-    Str item;
-    buf_init(&clients, 1 << 20);
-    roster_put_clients(d->roster, &clients, d->now);
-    for (Str rest = buf_str(&clients); !c.parts.len && list_next(&rest, &item);)
-        assert_true(msg_client_unpack(item, &c));
-    while (!str_eq(part.channel, str_of(channel)) && list_next(&c.parts, &item))
-        assert_true(msg_part_unpack(item, &part));
-    assert_string_equal(str_eq(part.channel, str_of(channel)) ? channel : "", channel);
-    buf_fini(&clients);
-    return part.from;
-}
-
 static void two_late_additions_are_each_given_once(void **state)
 {
     struct desk *d = *state;
