@@ -24,8 +24,8 @@ struct replay;
 struct part {
     struct subscription *sub;
     Position from;   /* only events above it, whatever the stream's position is */
-    Position caught; /* nothing up to there is to come: it came without ids; or came by a pattern, as
-                      * far as that was allowed then */
+    Position caught; /* nothing up to there is to come: it came without ids; or came by a pattern,
+                      * as far as that was allowed then */
     bool is_added;   /* by POST */
     bool is_late;    /* begins below the stream's position: caught up first, without ids */
 };
