@@ -116,8 +116,8 @@ void hubside_start(struct world *w)
     h->ticked = 0;
     if (!h->log)
         h->log = memory_log_new();
-    h->hub =
-        hub_new(&w->hub_options, (struct hub_out){w, send_to_worker, answer_tool, on_committed, NULL});
+    h->hub = hub_new(&w->hub_options,
+                     (struct hub_out){w, send_to_worker, answer_tool, on_committed, NULL});
     struct memory_keys keys = {w->hub_options.idempotency_age, w->hub_options.idempotency_keys};
     h->journal = journal_memory_open(h->log, keys, &w->wall, &h->state, hub_on_channel, h->hub);
     note_fork(w);
