@@ -528,7 +528,8 @@ bool page_is_on(const struct browser *p, const struct workside *k)
 
 bool page_is_done(const struct browser *p)
 {
-    if (!p->is_made)
+    bool is_refused = p->is_poll && !p->has_user && !(p->url & law_allows(p));
+    if (!p->is_made || is_refused)
         return true;
     Cursor head = p->world->hub.head;
     if (cursor_is_none(p->last) || p->last.at < head.at || p->last.epoch != head.epoch)
