@@ -23,10 +23,10 @@ void channel_table_init(struct channel_table *c, const struct options *o)
 void channel_table_fini(struct channel_table *c)
 {
     struct channel *ch;
+    heap_fini(&c->due); /* they write into what they hold */
+    heap_fini(&c->aged);
     for (size_t at = 0; (ch = map_next(&c->by_name, &at));)
         pool_free(&c->pool, ch, size_of(ch->order.name));
-    heap_fini(&c->due);
-    heap_fini(&c->aged);
     map_fini(&c->by_name);
     pool_fini(&c->pool);
 }
