@@ -102,11 +102,19 @@ static void print_gauges(const struct hub *h, struct buf *out)
         const char *name;
         uint64_t value;
     } gauges[] = {
-        {"channels", h->channels.by_name.len}, {"events", h->channels.events},
-        {"bytes", h->channels.bytes},          {"links", h->peers.by_id.len},
-        {"clients", h->clients.by_name.len},   {"queue", h->queue},
-        {"queue_bytes", h->queue_bytes},       {"head", h->through},
+        {"channels", h->channels.by_name.len},
+        {"events", h->channels.events},
+        {"bytes", h->channels.bytes},
+        {"links", h->peers.by_id.len},
+        {"clients", h->clients.by_name.len},
+        {"queue", h->queue},
+        {"queue_bytes", h->queue_bytes},
+        {"head", h->through},
         {"writable", h->is_writable},
+        {"users", h->clients.users.by_key.len},
+        {"present_channels", h->presence.rooms.len},
+        {"hook_waiting", h->hooks.notice_count},
+        {"hook_questions", h->hooks.questions.len},
     };
     for (size_t i = 0; i < COUNT_OF(gauges); i++)
         print_one(out, str_of(gauges[i].name), "belfry_hub_", gauges[i].value);

@@ -7,6 +7,7 @@ import pytest
 from belfry import command, now, until
 from sse import Stream
 from test_identity import bearer
+from test_limits import figure
 
 GRACE = 2
 
@@ -71,6 +72,7 @@ def test_two_browsers_see_each_other(site):
             alice.until("alice", "bob")
             bob.until("alice", "bob")
             assert alice.users["bob"]["devices"] == 1 and alice.users["bob"]["verified"] is True
+            assert figure(site, "belfry_hub_users") == 2 and figure(site, "belfry_hub_present_channels") >= 3
             page = site.get("/presence", channel="a").json
             assert page["version"] == alice.version == bob.version
             assert {u["user"] for u in page["state"]["users"]} == {"alice", "bob"}

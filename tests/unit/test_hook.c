@@ -333,7 +333,7 @@ static void notices_wait_in_order_until_they_are_heard(void **state)
 static void what_there_is_no_room_for_is_told_of_as_lost(void **state)
 {
     struct bench *b = *state;
-    char client[40], channel[8];
+    char client[40], channel[16];
     begin_untold(b, NULL);
     for (int i = 0; i < 20; i++) {
         snprintf(client, sizeof client, "client-number-%02d", i);
