@@ -386,6 +386,20 @@ test('typing is said now and then, not to this browser, and ended at once', asyn
     assert.equal(sent[0].exclude, hub.clientId);
 });
 
+test('where locks are forbidden a page has a stream of its own', async () => {
+    const put = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+    const before = ['navigator', 'document'].map((name) => [name, globalThis[name]]);
+    put('navigator', { locks: { request: () => Promise.reject(new DOMException('no', 'SecurityError')) } });
+    put('document', new EventTarget());
+    try {
+        const hub = open();
+        await hub.connect();
+        assert.equal(worker.streams.length, 1);
+    } finally {
+        before.forEach(([name, value]) => put(name, value));
+    }
+});
+
 test('tabs share a stream; the next one goes on from where the first one was, and what it missed comes again', async () => {
     const held = new Map();
     const locks = { request: (name, options, fn) => {

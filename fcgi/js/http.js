@@ -3,9 +3,9 @@
 import { backoff } from './base.js';
 
 const HINTS = {
-    401: 'log in again, or let the option token give a fresh one',
+    401: 'log in, or give a fresh token',
     403: 'grant it in the token, or open the channel in belfry.conf',
-    404: 'is the address of Belfry right?',
+    404: 'is the address right?',
     413: 'send less at once',
 };
 

@@ -32,7 +32,7 @@ export class Tabs {
         };
         // Held as long as this tab lives: whoever gets it knows that the tab is gone.
         this.#hold(this.id, { signal: this.#signal }, does.greet).catch(() => {});
-        this.#lead({ signal: this.#signal });
+        this.#lead();
         this.#beats = setInterval(() => this.#beat(), beat);
     }
 
@@ -43,8 +43,8 @@ export class Tabs {
         });
     }
 
-    // Until it is closed or robbed, and then again when it is its turn.
-    async #lead(how) {
+    // Until it is closed or robbed, and then again when it is its turn; alone where locks are forbidden.
+    async #lead(how = { signal: this.#signal }) {
         try {
             await this.#hold('', how, () => {
                 this.leads = true;
@@ -53,10 +53,13 @@ export class Tabs {
         } catch {
             if (this.#signal.aborted)
                 return;
+            if (!this.leads) {
+                this.does.lead();
+                return;
+            }
             this.leads = false;
             this.does.lost();
-            if (how.signal)
-                this.#lead(how);
+            this.#lead();
         }
     }
 
