@@ -1,8 +1,9 @@
-// The page that shows Belfry working, with nothing but EventSource and fetch.
+// Belfry with nothing but EventSource and fetch: what the client of the other pages does in hundreds of lines.
+
+import { at } from './page.js';
 
 const MOUNT = '/events';
 const KEPT = 300;                  // rows in the list
-const at = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search).get('channels') ?? 'demo';
 
 const channels = new Set(asked.split(',').filter(Boolean));
