@@ -24,13 +24,11 @@ export async function token(user) {
 /** Keeps the words at the top of the page true. */
 export function showState(hub) {
     const show = () => {
-        const ways = { poll: 'live, by long-poll', stream: 'live' };
+        const why = hub.error ? `: ${hub.error.message}` : '';
+        const live = hub.transport === 'poll' ? 'live, by long-poll' : 'live';
+        const words = { live, waiting: `trying again${why}`, refused: `refused${why}` };
         at('state').dataset.state = hub.state;
-        at('state').textContent = hub.state === 'live' ? ways[hub.transport]
-            : hub.state === 'waiting' ? 'cut off, trying again' : hub.state;
-        at('state').title = hub.error?.message ?? '';
-        if (hub.state === 'refused')
-            at('state').textContent = `refused: ${hub.error?.message}`;
+        at('state').textContent = words[hub.state] ?? hub.state;
     };
     hub.on('state', show);
     show();

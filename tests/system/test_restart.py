@@ -197,6 +197,10 @@ def test_run_survives_kill_9_of_the_hub():
         run.wait_ready(120)
 
         site = types.SimpleNamespace(port=port, mount="/events")
+        for path in ("/", "/shell", "/events/demo/chat.html"):
+            assert request(site, "GET", path).status == 200, "what the pages need is there"
+        alice = {"Authorization": "Bearer " + request(site, "GET", "/token/alice").text.strip()}
+        assert request(site, "POST", "/events/ticket", body="{}", headers=dict(alice, **{"Content-Type": "application/json"})).status == 200
         with Stream(site, channel="demo") as stream:
             stream.connected()
             pid = subprocess.run(["pgrep", "-f", "belfryd --run %s/r" % world.dir], text=True,
