@@ -17,7 +17,7 @@ class Room {
     typists = new Set();
     #bubbles = new Map();           // key of a message -> its bubble
     #first = null;                  // id of the oldest message that is shown
-    #fetching = false;
+    #fetching = false;              // or there is nothing more
 
     constructor(name, title) {
         this.list = make('ol', { className: 'messages', tabIndex: 0, hidden: true });
@@ -87,13 +87,14 @@ class Room {
                 return bubble;
             }));
             this.list.scrollTop = scrollTop + this.list.scrollHeight - scrollHeight;
-            this.#first = events[0]?.id ?? null;
+            this.#fetching = !events.length;
+            this.#first = events[0]?.id;
             if (!events.length)
                 this.list.prepend(make('li', { className: 'begin' }, 'The room begins here.'));
-        } finally {
-            this.list.ariaBusy = 'false';
-            this.#fetching = false;
+        } catch {
+            this.#fetching = false;           // the next scroll tries again
         }
+        this.list.ariaBusy = 'false';
     }
 
     #isLow() {

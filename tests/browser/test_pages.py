@@ -188,15 +188,18 @@ def test_chat_history_comes_as_one_scrolls(demo, browse):
     assert page.run("const { scrollTop, scrollHeight, clientHeight } = document.querySelector('.messages');"
                     "return scrollHeight - scrollTop - clientHeight") < 2, "the newest is seen"
     place = "return document.querySelectorAll('.messages li')[arguments[0]].getBoundingClientRect().top"
-    page.run("document.querySelector('.messages').scrollTop = 90")
-    before = page.run(place, 0)
+    before = page.run("document.querySelector('.messages').scrollTop = 90;" + place, 0)
     until(lambda: page.said() == wanted[20:])
     assert abs(page.run(place, 30) - before) < 2, "what was read stays where it was"
     page.run("document.querySelector('.messages').scrollTop = 0")
     until(lambda: page.said() == wanted)
     page.run("document.querySelector('.messages').scrollTop = 0")
     until(lambda: page.texts(".messages .begin") == ["The room begins here."])
-    assert page.said() == wanted
+    demo.send("room:lobby", {"text": "new"}, event="message.new")
+    until(lambda: page.said() == wanted + [["new", ""]])
+    page.run("document.querySelector('.messages').scrollTop = 50")
+    until(lambda: page.run("return document.querySelector('.messages').ariaBusy") != "true")
+    assert page.said() == wanted + [["new", ""]], "what is here is not fetched again"
 
 
 def test_a_chat_message_waits_for_the_hub_and_arrives_once(browse, hub):
