@@ -114,19 +114,20 @@ def test_they_fit_phone_and_desktop_light_and_dark(demo, browse):
         demo.send("job:one", {"done": n + 1, "of": 5, "line": "line"}, event="progress")
         demo.send("lab", {"n": n}, event="n")
     page = browse("index")
-    for name in PAGES:
-        page.driver.get("%s/events/demo/%s.html" % (demo.url, name))
-        page.wait_state("live")
-        for width, height in ((390, 844), (1280, 900)):
-            page.device("setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-            for dark in (False, True):
-                page.device("setEmulatedMedia", features=[
-                    {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-                    {"name": "prefers-reduced-motion", "value": "reduce"}])
+    for width, height in ((390, 844), (1280, 900)):
+        page.device("setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        for dark in (False, True):
+            page.device("setEmulatedMedia", features=[
+                {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+                {"name": "prefers-reduced-motion", "value": "reduce"}])
+            for name in PAGES:
+                page.driver.get("%s/events/demo/%s.html" % (demo.url, name))
+                page.wait_state("live")
                 look_at(page, dark)
                 where = os.environ.get("SCREENSHOTS")
                 if where:
                     page.driver.save_screenshot("%s/%s-%d-%s.png" % (where, name, width, "dark" if dark else "light"))
+            page.driver.get("about:blank")
 
 
 def look_at(page, dark):
