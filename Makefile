@@ -32,7 +32,7 @@ FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES  := $(BASE) $(WIRE) $(HUB) $(CLI) $(FCGI) $(wildcard tests/*/*.c)
 SCRIPTS  := $(shell grep -lE '^\#! */bin/(ba)?sh' -rs scripts tests fcgi/examples .ci --exclude-dir=seeds)
 JS       := $(filter-out %.test.js %/fake.js,$(wildcard fcgi/js/*.js))
-DEMO     := $(wildcard fcgi/demo/*)
+DEMO     := $(filter-out %/htmx.html %/turbo.html,$(wildcard fcgi/demo/*))
 MANUALS  := hub/belfryd.8 fcgi/belfry-fcgi.8 hub/cli/belfry.1 conf/belfry.conf.5
 PAGES    := $(addprefix $(BUILD)/man/,$(notdir $(MANUALS)))
 PROGRAMS := $(addprefix $(BUILD)/,belfryd belfry-fcgi belfry)
