@@ -22,8 +22,6 @@ void channel_table_init(struct channel_table *c, const struct options *o)
 
 void channel_table_fini(struct channel_table *c)
 {
-    heap_fini(&c->due);
-    heap_fini(&c->aged);
     struct channel *ch;
     heap_fini(&c->due); /* they write into what they hold */
     heap_fini(&c->aged);
