@@ -53,9 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!parser)
         parser = request_parser_new(NULL);
     if (passes_scan(&s, str_make((const char *)data, size))) {
-        struct request *r = request_parse(parser, buf_str(&s.params), &s.body);
+        struct request *r = request_parse(parser, scan_params(&s), scan_body(&s));
         assert(r);
-        check(r, buf_str(&s.params));
+        check(r, scan_params(&s));
         request_free(r);
     }
     scan_fini(&s);

@@ -20,6 +20,8 @@ static void check_request(const struct scan *s)
     assert(!in->has_size || in->body.len == in->size);
 }
 
+static const struct scan_limits limits = {.max_body = BODY, .max_connections = 10};
+
 /* False: the connection would be closed. */
 static bool feed(struct scan *s, Str piece)
 {
@@ -46,7 +48,6 @@ static bool feed(struct scan *s, Str piece)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct scan_limits limits = {.max_body = BODY, .max_connections = 10};
     Str all = str_make((const char *)data, size);
     struct scan s;
     if (!size)

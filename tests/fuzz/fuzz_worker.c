@@ -285,7 +285,7 @@ void cable_tick(struct cable *c, Msec now)
     (void)now;
 }
 
-bool cable_drain(struct cable *c, Msec now)
+void cable_drain(struct cable *c, Msec now)
 {
     if (!c->turns++) {
         link_on_connected(c->worker->link, now);
@@ -297,7 +297,19 @@ bool cable_drain(struct cable *c, Msec now)
         step(c);
     if (c->turns > LAST_TURNS)
         loop_stop(c->worker->loop);
-    return true;
+}
+
+bool cable_flush(struct cable *c, Msec now)
+{
+    link_flush(c->worker->link, now);
+    return true; /* the loop never sleeps: what comes next is taken from the input */
+}
+
+bool cable_wait(struct cable *c, int ms)
+{
+    (void)c;
+    (void)ms;
+    return false;
 }
 
 void cable_greet(struct cable *c)

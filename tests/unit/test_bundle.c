@@ -18,7 +18,7 @@ static struct header header_of(enum verb verb, uint64_t seq)
 static void what_goes_in_comes_out(void **state)
 {
     struct bundle b;
-    struct header header, got;
+    struct header header = {0}, got = {0};
     struct buf body;
     Str head, inner;
     (void)state;

@@ -256,7 +256,7 @@ static void what_is_asked_in_a_turn_leaves_at_its_end(void **state)
     assert_non_null(s);
     Str items = buf_str(&s->body), header, body;
     struct bundle answers;
-    struct header head;
+    struct header head = {0};
     struct buf all;
     bundle_init(&answers);
     for (int i = 0; i < 2; i++) {
