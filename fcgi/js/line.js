@@ -9,7 +9,6 @@ const CUTS_MOST = 3;                // streams in a row that were cut young
 const TRIAL_MOST = 30 * 60000;
 const WAITS = [2, 25];              // seconds that a poll waits, at least and at most
 const LOOKS = 10;                   // … where it is asked after each who is there
-const NEVER = 4e9;                  // nothing that is logged came after it: from here on
 
 // As it may be told to other tabs.
 const plain = ({ message, status, code, detail }) => ({ message, status, code, detail });
@@ -302,7 +301,7 @@ export class Line {
 
     async #join(channels) {
         try {
-            await this.#tell('/subscribe', channels, { since: NEVER });
+            await this.#tell('/subscribe', channels, { last: 0 });
         } catch (error) {
             // 404: the stream is not known any more, so the next one asks for all of them.
             if (passes(error) || error.status === 404)
