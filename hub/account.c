@@ -17,13 +17,23 @@ static struct op_owner owner = {on_done};
 
 void account_start(struct hub *h, Str rows)
 {
+    struct buf ours; /* of all but when users were seen: that is nothing to decide by */
+    struct msg_account m;
+    Str rest = rows;
+    buf_init(&ours, SIZE_MAX / 2);
+    for (Str item; list_next(&rest, &item);)
+        if (msg_account_unpack(item, &m) && m.kind != ACCOUNT_SEEN)
+            list_put(&ours, item);
     accounts_init(&h->accounts);
-    accounts_take(&h->accounts, rows);
+    accounts_take(&h->accounts, buf_str(&ours));
+    buf_fini(&ours);
+    seen_start(h, rows);
 }
 
 void account_fini(struct hub *h)
 {
     accounts_fini(&h->accounts);
+    seen_fini(&h->seen);
 }
 
 static void say(struct hub *h, struct peer *p, const struct msg_accounts *m)
@@ -62,6 +72,7 @@ static void on_done(struct hub *h, struct op *op)
     h->is_changing = false;
     if (!op->why.code) {
         accounts_take(&h->accounts, buf_str(&a->change.rows));
+        seen_take(h, buf_str(&a->change.rows));
         tell_all(h, buf_str(&a->change.rows));
     }
     if (a->asker.peer && op->why.code)

@@ -161,8 +161,11 @@ void client_idle(struct hub *h, struct client *c, Msec gone)
 void client_count(struct hub *h, struct claim *claim, uint32_t streams, uint32_t polls)
 {
     Str user = str_of(claim->client->user);
-    tally_take(&h->clients.users, user, (uint64_t)claim->streams + claim->polls);
+    uint64_t had = (uint64_t)claim->streams + claim->polls;
+    tally_take(&h->clients.users, user, had);
     tally_add(&h->clients.users, user, (uint64_t)streams + polls);
+    if (user.len && had && !tally_of(&h->clients.users, user))
+        seen_note(h, user);
     claim->streams = streams;
     claim->polls = polls;
 }

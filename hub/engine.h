@@ -16,6 +16,7 @@
 #include "peer.h"
 #include "presence.h"
 #include "ring.h"
+#include "seen.h"
 #include "ticket.h"
 #include "topic.h"
 #include "typing.h"
@@ -46,6 +47,7 @@ struct hub {
     struct peers peers;
     struct clients clients;
     struct accounts accounts;
+    struct seen seen;
     Msec next_sweep;     /* of them */
     bool is_changing;    /* one change of them is under way */
     struct list waiting; /* questions that would change them, too: after it */

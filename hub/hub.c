@@ -27,6 +27,7 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     topics_init(&h->topics);
     peers_init(&h->peers);
     clients_init(&h->clients);
+    seen_init(&h->seen);
     tickets_init(&h->tickets);
     limits_init(&h->limits, o, 1);
     fleeting_init(&h->fleeting);
@@ -110,6 +111,8 @@ static bool holds_up(const struct op *op)
 
 void hub_submit(struct hub *h, struct op *op, struct op_owner *owner)
 {
+    if (op->kind <= OP_ACCOUNT)
+        seen_go_along(h);
     op->owner = owner;
     op->why.code = REFUSE_NOT;
     h->ops += holds_up(op);
@@ -363,6 +366,7 @@ bool hub_turn(struct hub *h, Now now)
     presence_turn(h);
     if (h->is_stopping && h->ops == 0 && !h->has_noted_last) {
         h->has_noted_last = true;
+        seen_stop(h);
         retention_note(h);
     }
     peers_flush(h);

@@ -38,16 +38,21 @@ static int compare(const void *a, const void *b)
     return str_cmp(*(const Str *)a, *(const Str *)b);
 }
 
-/* Names of users that have rows, from `after` on, in order. */
+/* Names of users that have rows or were seen, from `after` on, in order. */
 static Str *sort_users(const struct hub *h, Str after, size_t *n)
 {
     const struct account *row;
-    Str *names = must_alloc((h->accounts.holders.len + 1) * sizeof *names);
+    const Str *user;
+    size_t most = h->accounts.holders.len + h->seen.by_user.len;
+    Str *names = must_alloc((most + 1) * sizeof *names);
     *n = 0;
     for (size_t at = 0; (row = map_next(&h->accounts.rows, &at));)
         if (row->kind != ACCOUNT_ID && row == accounts_of(&h->accounts, row->user, NULL) &&
             (!after.len || str_cmp(row->user, after) > 0))
             names[(*n)++] = row->user;
+    for (size_t at = 0; (user = seen_next(h, &at));)
+        if (!accounts_of(&h->accounts, *user, NULL) && (!after.len || str_cmp(*user, after) > 0))
+            names[(*n)++] = *user;
     if (*n)
         qsort(names, *n, sizeof *names, compare);
     return names;
@@ -84,9 +89,12 @@ static void put_user(const struct hub *h, Str user, struct buf *out)
         else if (row->kind == ACCOUNT_BEFORE)
             before = row;
     }
-    buf_printf(out, "],\"tokens\":%zu,\"added\":%llu,\"disabled\":%s,\"before\":%llu}", tokens,
+    buf_printf(out, "],\"tokens\":%zu,\"added\":%llu,\"disabled\":%s,\"before\":%llu,", tokens,
                (unsigned long long)(own ? own->time : 0), own && own->value ? "true" : "false",
                (unsigned long long)(before ? before->value : 0));
+    buf_printf(out, "\"clients\":%llu,\"seen\":%llu}",
+               (unsigned long long)tally_of(&h->clients.users, user),
+               (unsigned long long)seen_at(h, user));
 }
 
 bool users_list(const struct hub *h, const Json *question, struct buf *out, struct fault *why)
@@ -115,7 +123,8 @@ bool users_list(const struct hub *h, const Json *question, struct buf *out, stru
 
 /* ---- changes ---- */
 
-/* The user, with all grants and tokens. What was said of tokens that are not ours stays true. */
+/* The user, with all grants and tokens, and when it was seen. What was said of tokens that are not
+ * ours stays true. */
 static bool take_away(struct hub *h, struct asker *a, Str user, struct fault *why)
 {
     struct buf rows;
@@ -126,6 +135,8 @@ static bool take_away(struct hub *h, struct asker *a, Str user, struct fault *wh
             account_put(&rows,
                         &(struct msg_account){
                             .kind = row->kind, .user = row->user, .name = row->name, .gone = 1});
+    if (seen_at(h, user))
+        account_put(&rows, &(struct msg_account){.kind = ACCOUNT_SEEN, .user = user, .gone = 1});
     bool ok = rows.len ? account_change(h, a, &rows, why)
                        : fail(why, REFUSE_NOT_FOUND, "user: %.*s is not known", FMT(user));
     buf_fini(&rows);

@@ -90,7 +90,7 @@ DELETE FROM idempotency
 -- users
 
 -- name: accounts
-SELECT kind, user, name, value, time FROM account;
+SELECT kind, user, name, value, time FROM account ORDER BY time;
 -- name: put_account
 INSERT INTO account (kind, user, name, value, time) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (kind, user, name) DO UPDATE SET value = excluded.value, time = excluded.time;
@@ -231,7 +231,7 @@ DELETE FROM event WHERE channel NOT IN (SELECT row FROM channel);
 DELETE FROM idempotency WHERE time > ?1;
 -- name: drop_impossible_accounts
 DELETE FROM account
- WHERE kind NOT IN ('user', 'grant', 'token', 'before', 'id')
+ WHERE kind NOT IN ('user', 'grant', 'token', 'before', 'id', 'seen')
     OR length(CAST(user AS BLOB)) > 64 OR length(CAST(name AS BLOB)) > 256
     OR user || name GLOB '*[' || char(1) || '-' || char(31) || ']*';
 -- name: last_position

@@ -36,12 +36,17 @@ static void put_grants(struct table *t, const Json *grants)
 static void put_row(struct table *t, const Json *u, Msec now)
 {
     char figure[FIGURE];
-    Msec added = admin_u64(u, "added"), before = admin_u64(u, "before");
+    Msec added = admin_u64(u, "added"), before = admin_u64(u, "before"),
+         seen = admin_u64(u, "seen");
     table_put(t, admin_str(u, "user"));
     table_put(t, added ? str_of(figure_age(now > added ? now - added : 0, figure)) : STR("-"));
     table_put(t, json_is_true(json_get(u, "disabled")) ? STR("disabled") : STR("-"));
     table_put_u64(t, admin_u64(u, "tokens"));
     table_put(t, before ? str_of(figure_age(now > before ? now - before : 0, figure)) : STR("-"));
+    if (admin_u64(u, "clients"))
+        table_put(t, STR("now"));
+    else
+        table_put(t, seen ? str_of(figure_age(now > seen ? now - seen : 0, figure)) : STR("-"));
     put_grants(t, json_get(u, "grants"));
 }
 
@@ -77,7 +82,7 @@ static int run(const struct options *o, const void *given, int operands, char **
     struct fault why = {0};
     struct admin a;
     (void)operands, (void)operand;
-    struct table *t = table_new("USER >ADDED STATE >TOKENS >REVOKED GRANTS");
+    struct table *t = table_new("USER >ADDED STATE >TOKENS >REVOKED >SEEN GRANTS");
     bool ok = admin_open(&a, o, &why) && ask(&a, t, f->json, &why);
     if (ok && !f->json)
         table_print(t, stdout);
@@ -89,10 +94,12 @@ static int run(const struct options *o, const void *given, int operands, char **
 const struct command users_command = {
     .name = "users",
     .operands = "",
-    .brief = "what is kept of users: grants, tokens, revocations",
-    .about = "Lists the users that were added, granted something or revoked something, in order; "
-             "`*` is\n"
-             "every user. ADDED is how long ago, REVOKED since when tokens must have been issued.",
+    .brief = "what is kept of users: grants, tokens, revocations, when they were last seen",
+    .about = "Lists the users that were added, granted something, revoked something or seen, in "
+             "order; `*`\n"
+             "is every user. ADDED is how long ago, REVOKED since when tokens must have been "
+             "issued, SEEN\n"
+             "how long ago the last stream or poll ended.",
     .examples = "  belfry users\n  belfry users --json | jq '.users[].user'\n",
     .flags = FLAG_TABLE(flags),
     .size = sizeof(struct users),

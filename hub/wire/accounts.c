@@ -17,7 +17,8 @@ struct holder {
     char bytes[];
 };
 
-static const char *const kinds[ACCOUNT_KINDS] = {"", "user", "grant", "token", "before", "id"};
+static const char *const kinds[ACCOUNT_KINDS] = {"",       "user", "grant", "token",
+                                                 "before", "id",   "seen"};
 
 const char *account_kind_name(int kind)
 {

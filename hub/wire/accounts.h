@@ -17,6 +17,7 @@ enum account_kind {
     ACCOUNT_TOKEN, /* name: its digest; value: ms since 1970 when it ends, 0: never */
     ACCOUNT_BEFORE, /* value: tokens issued before (ms since 1970) are no longer good */
     ACCOUNT_ID,     /* name: the token with this `jti` is no longer good; of no user */
+    ACCOUNT_SEEN,   /* value: when the user's last client was gone; the hub's alone (seen.h) */
     ACCOUNT_KINDS,
 };
 const char *account_kind_name(int kind); /* "grant" */

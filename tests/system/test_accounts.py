@@ -189,6 +189,29 @@ def test_the_list_of_users(site):
     assert command(world, "grant", "bob", "rule", "x").returncode == 65
 
 
+def test_when_a_user_was_last_seen_outlives_the_hub(site, hub):
+    world, alice = site.world, bearer(site.world, subscribe="*", publish="*")
+
+    def seen():
+        users = json.loads(tell(world, "users", "--json"))["users"]
+        return [(u["user"], u["clients"], u["seen"] > 0) for u in users]
+
+    with Stream(site, channel="room:1", headers=alice) as stream:
+        stream.connected()
+        assert seen() == []
+    until(lambda: seen() == [("alice", 0, True)])
+    site.post("/send", {"channel": "room:1", "data": 1}, headers=alice)
+    hub.kill()
+    hub.start()
+    until(lambda: seen() == [("alice", 0, True)])
+    with Stream(site, channel="room:1", headers=alice) as stream:
+        stream.connected()
+        until(lambda: seen() == [("alice", 1, True)])
+        assert "now" in tell(world, "users")
+    tell(world, "user", "del", "alice")
+    assert not seen()
+
+
 @pytest.mark.options(max_accounts=16)
 def test_what_is_kept_of_users_is_bounded(site):
     for i in range(16):
