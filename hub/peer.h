@@ -25,10 +25,10 @@ struct peer {
     bool takes_bundles;
     struct bundle bundle; /* said in this turn, not sent */
     struct list talking;  /* has something in it */
-    bool is_reading;  /* a slice of the log for its refill is under way */
-    bool is_stale;    /* subscriptions came that this slice does not know */
-    Msec retry;       /* the log could not be read: not before */
-    Position through; /* while it lags: all events up to it were sent */
+    bool is_reading;      /* a slice of the log for its refill is under way */
+    bool is_stale;        /* subscriptions came that this slice does not know */
+    Msec retry;           /* the log could not be read: not before */
+    Position through;     /* while it lags: all events up to it were sent */
     uint64_t seq;
     uint64_t said;                      /* number of its last message; 0: it has none */
     uint64_t sent_bytes, sent_messages; /* of what needs credit, since WELCOME */

@@ -27,7 +27,8 @@ void buckets_init(struct buckets *b);
 void buckets_fini(struct buckets *b);
 /* Whether it may now; nothing is charged. */
 bool buckets_may(const struct buckets *b, Str key, const struct bucket_rate *r, Msec now);
-/* The same, and charged. The last one that may is let in whatever it costs, and made up for later. */
+/* The same, and charged. The last one that may is let in whatever it costs, and made up for later.
+ */
 bool buckets_take(struct buckets *b, Str key, const struct bucket_rate *r, uint64_t cost, Msec now);
 /* What turns out to have cost more, is more to be made up for. */
 void buckets_charge(struct buckets *b, Str key, const struct bucket_rate *r, uint64_t cost,

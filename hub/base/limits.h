@@ -1,6 +1,6 @@
 /* limits -- how often a user, or the address of whoever is nobody's user, may connect, publish,
- * subscribe, read pages of history and show tokens that are not good. Users are counted by the hub; addresses by each worker, of
- * which each has its share of the rate. */
+ * subscribe, read pages of history and show tokens that are not good. Users are counted by the hub;
+ * addresses by each worker, of which each has its share of the rate. */
 #ifndef BELFRY_LIMITS_H
 #define BELFRY_LIMITS_H
 

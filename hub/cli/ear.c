@@ -6,8 +6,11 @@
 
 void ear_open(struct ear *e, struct fetcher *f, const char *url, bool gzip)
 {
-    struct fetch_ask ask = {
-        .method = "GET", .url = url, .accept = "text/event-stream", .gzip = gzip, .agent = "belfry-doctor"};
+    struct fetch_ask ask = {.method = "GET",
+                            .url = url,
+                            .accept = "text/event-stream",
+                            .gzip = gzip,
+                            .agent = "belfry-doctor"};
     *e = (struct ear){.fetch = fetch_start(f, &ask), .opened_at = clock_mono()};
 }
 

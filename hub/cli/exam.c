@@ -92,7 +92,8 @@ static struct fetch *ask(struct exam *e, const char *method, const char *path, S
 {
     char url[URL_MAX];
     snprintf(url, sizeof url, "%s%s", e->mount, path);
-    struct fetch_ask question = {.method = method, .url = url, .body = body, .agent = "belfry-doctor"};
+    struct fetch_ask question = {
+        .method = method, .url = url, .body = body, .agent = "belfry-doctor"};
     struct fetch *one = fetch_start(e->fetcher, &question);
     Msec end = clock_mono() + ms;
     while (!fetch_is_over(one) && clock_mono() < end)

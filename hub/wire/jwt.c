@@ -195,8 +195,8 @@ void jwt_hmac(Str secret, Str bytes, char out[JWT_DIGEST])
 {
     const unsigned char *text = (const unsigned char *)bytes.p;
     unsigned len = JWT_DIGEST;
-    const unsigned char *made = HMAC(EVP_sha256(), secret.p, (int)secret.len, text, bytes.len,
-                                     (unsigned char *)out, &len);
+    const unsigned char *made =
+        HMAC(EVP_sha256(), secret.p, (int)secret.len, text, bytes.len, (unsigned char *)out, &len);
     assert(made && len == JWT_DIGEST);
 }
 
