@@ -9,10 +9,10 @@
  * undone by a fork, and what was pruned and signalled by a gap that names its channel. What comes
  * after `left` or `revoke` is not owed, what was invoked after them must not come; nor anything on
  * a connection that begins after `revoke`. Of a channel with grants that is owed which was the
- * user's from `granted` on, before the channel was asked for, until after the connection. So a
- * chain of connections is owed everything from its first one on, as long as each begins with a
- * cursor that the one before has reached; a reader that goes back to an older cursor, or to none,
- * is owed that part again and may get it twice. */
+ * user's from `granted` on, before the channel was asked for (by the URL; remembered ones with it;
+ * by `asks`), until after the connection. So a chain of connections is owed everything from its
+ * first one on, as long as each begins with a cursor that the one before has reached; a reader
+ * that goes back to an older cursor, or to none, is owed that part again and may get it twice. */
 #ifndef BELFRY_CHECK_H
 #define BELFRY_CHECK_H
 

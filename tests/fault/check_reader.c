@@ -16,7 +16,14 @@ struct wanted {
     Position first; /* the first id that came on it; 0: none */
     Position last;  /* the last one */
     uint64_t left;  /* ns; UINT64_MAX: it has it still */
-    uint64_t since; /* ns */
+    uint64_t since; /* ns: not before it was asked for */
+};
+
+/* A channel was asked for by a POST, of which `joined` may come long after it was done. */
+struct asked {
+    uint32_t word;
+    Position from; /* it begins there or later */
+    uint64_t ns;
 };
 
 struct told {
@@ -43,6 +50,8 @@ struct reader {
     uint16_t epoch;   /* of reached; EPOCH_INDEX_NONE: not known yet */
     struct wanted *wants;
     size_t want_count, wants_cap;
+    struct asked *asks;
+    size_t ask_count, asks_cap;
     struct told *gaps;
     size_t gap_count, gaps_cap;
     size_t *strays; /* receives on channels that it did not have then */
@@ -58,16 +67,26 @@ static const struct fork_fact *undone(const struct reader *d)
     return check_undone(d->c, d->epoch, d->reached);
 }
 
+/* One that nobody asked for on this connection was there from its beginning. */
+static uint64_t asked_at(const struct reader *d, uint32_t word)
+{
+    for (size_t i = 0; i < d->ask_count; i++)
+        if (d->asks[i].word == word)
+            return d->asks[i].ns;
+    return d->c->h->rows[d->fact].ns;
+}
+
 static struct wanted *want(struct reader *d, Str name, bool is_joined, bool is_late, Position from)
 {
     MAKE_ROOM(d->wants, d->want_count, d->wants_cap);
-    d->wants[d->want_count++] = (struct wanted){.name = name,
-                                                .word = history_find_word(d->c->h, name),
-                                                .is_joined = is_joined,
-                                                .is_late = is_late,
-                                                .from = from,
-                                                .since = d->now,
-                                                .left = UINT64_MAX};
+    d->wants[d->want_count++] =
+        (struct wanted){.name = name,
+                        .word = history_find_word(d->c->h, name),
+                        .is_joined = is_joined,
+                        .is_late = is_late,
+                        .from = from,
+                        .since = asked_at(d, history_find_word(d->c->h, name)),
+                        .left = UINT64_MAX};
     return &d->wants[d->want_count - 1];
 }
 
@@ -244,6 +263,8 @@ static void on_connect(struct reader *d, size_t fact)
                          .reached = row->at,
                          .wants = d->wants,
                          .wants_cap = d->wants_cap,
+                         .asks = d->asks,
+                         .asks_cap = d->asks_cap,
                          .gaps = d->gaps,
                          .gaps_cap = d->gaps_cap,
                          .strays = d->strays,
@@ -355,7 +376,7 @@ static void on_gap_of_log(struct reader *d, size_t fact)
         new_span(d, goes_on, d->epoch, NULL);
 }
 
-/* A channel whose POST was not answered yet may begin anywhere. */
+/* A channel whose POST was not answered yet may begin where that asked for it. */
 static Position begin_of(const struct reader *d, Str name)
 {
     Position from = 0;
@@ -366,6 +387,9 @@ static Position begin_of(const struct reader *d, Str name)
         Position begin = w->is_joined && w->from < d->reached ? w->from : d->reached;
         from = from && from < begin ? from : begin;
     }
+    for (size_t i = 0; i < d->ask_count; i++)
+        if (str_eq(history_word(d->c->h, d->asks[i].word), name) && d->asks[i].from < from)
+            from = d->asks[i].from;
     return from;
 }
 
@@ -472,9 +496,19 @@ static void on_beat(struct reader *d, size_t fact)
     advance(d, row);
 }
 
+static void on_asks(struct reader *d, const struct row *row)
+{
+    MAKE_ROOM(d->asks, d->ask_count, d->asks_cap);
+    d->asks[d->ask_count++] = (struct asked){row->a, row->at, row->ns};
+}
+
+/* It is asked for anew, if it comes back. */
 static void on_left(struct reader *d, const struct row *row)
 {
     Str name = history_word(d->c->h, row->a);
+    for (size_t i = d->ask_count; i-- > 0;)
+        if (d->asks[i].word == row->a)
+            d->asks[i] = d->asks[--d->ask_count];
     for (size_t i = 0; i < d->want_count; i++)
         if (d->wants[i].left == UINT64_MAX && str_eq(d->wants[i].name, name))
             d->wants[i].left = row->ns;
@@ -505,6 +539,9 @@ static void on_fact(struct reader *d, size_t fact)
     switch (row->what) {
     case FACT_OPEN:
         on_open(d, fact);
+        break;
+    case FACT_ASKS:
+        on_asks(d, row);
         break;
     case FACT_JOINED:
         want(d, history_word(d->c->h, row->a), true, row->flags & ROW_FLAG,
@@ -554,6 +591,7 @@ void check_readers(struct check *c)
     }
     finish(&d);
     free(d.wants);
+    free(d.asks);
     free(d.gaps);
     free(d.strays);
     free(d.again);

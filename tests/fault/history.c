@@ -20,6 +20,7 @@ static const struct layout layouts[FACTS] = {
     [FACT_UNKNOWN] = {0, AT(reason), 0, false},
     [FACT_CONNECT] = {AT(channels), AT(client), AT(user), false},
     [FACT_OPEN] = {0, AT(client), 0, false},
+    [FACT_ASKS] = {AT(channel), 0, 0, false},
     [FACT_JOINED] = {AT(channel), 0, 0, false},
     [FACT_LEFT] = {AT(channel), 0, 0, false},
     [FACT_RECEIVE] = {0, 0, 0, true},

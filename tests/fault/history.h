@@ -16,6 +16,7 @@
  * Readers. An actor is one browser that goes on over its connections, one after the other.
  *   connect  conn channels [client] [user] [cursor] [start: earliest, last, since, now]
  *   open     conn [id: everything after it is to come] [resumed] [client]
+ *   asks     conn channel [id: not from before it]     written before it is asked for by a POST
  *   joined   conn channel id: everything after it is to come [late: id lies below the stream's own
  *            position, so that what lies between comes without ids; owed only to the drained]
  *   left     conn channel
@@ -52,6 +53,7 @@ enum what {
     FACT_UNKNOWN,
     FACT_CONNECT,
     FACT_OPEN,
+    FACT_ASKS,
     FACT_JOINED,
     FACT_LEFT,
     FACT_RECEIVE,

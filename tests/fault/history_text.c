@@ -8,15 +8,15 @@
 #include <stdlib.h>
 
 static const char *const kinds[FACTS] = {
-    [FACT_INVOKE] = "invoke",    [FACT_OK] = "ok",           [FACT_FAIL] = "fail",
-    [FACT_UNKNOWN] = "unknown",  [FACT_CONNECT] = "connect", [FACT_OPEN] = "open",
-    [FACT_JOINED] = "joined",    [FACT_LEFT] = "left",       [FACT_RECEIVE] = "receive",
-    [FACT_BEAT] = "beat",        [FACT_GAP] = "gap",         [FACT_BYE] = "bye",
-    [FACT_CLOSE] = "close",      [FACT_REFUSED] = "refused", [FACT_DRAINED] = "drained",
-    [FACT_PRUNED] = "pruned",    [FACT_FORK] = "fork",       [FACT_CRASH] = "crash",
-    [FACT_RESTART] = "restart",  [FACT_PRESENT] = "present", [FACT_ONLINE] = "online",
-    [FACT_GRANT] = "grant",      [FACT_REVOKE] = "revoke",   [FACT_GRANTED] = "granted",
-    [FACT_REVOKING] = "revoking"};
+    [FACT_INVOKE] = "invoke",     [FACT_OK] = "ok",           [FACT_FAIL] = "fail",
+    [FACT_UNKNOWN] = "unknown",   [FACT_CONNECT] = "connect", [FACT_OPEN] = "open",
+    [FACT_JOINED] = "joined",     [FACT_LEFT] = "left",       [FACT_RECEIVE] = "receive",
+    [FACT_BEAT] = "beat",         [FACT_GAP] = "gap",         [FACT_BYE] = "bye",
+    [FACT_CLOSE] = "close",       [FACT_REFUSED] = "refused", [FACT_DRAINED] = "drained",
+    [FACT_PRUNED] = "pruned",     [FACT_FORK] = "fork",       [FACT_CRASH] = "crash",
+    [FACT_RESTART] = "restart",   [FACT_PRESENT] = "present", [FACT_ONLINE] = "online",
+    [FACT_GRANT] = "grant",       [FACT_REVOKE] = "revoke",   [FACT_GRANTED] = "granted",
+    [FACT_REVOKING] = "revoking", [FACT_ASKS] = "asks"};
 static const char *const starts[] = {"now", "earliest", "last", "since"};
 
 /* How a value is written. POSITION: the place alone; EPOCH: the other half of the same cursor. */

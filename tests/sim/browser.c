@@ -26,6 +26,7 @@ struct post {
     struct browser *page;
     uint32_t conn;
     unsigned channels;
+    unsigned settles; /* of these its answer says all: no other POST may yet be done */
     bool is_adding, is_late;
 };
 
@@ -345,8 +346,9 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
         p->asking &= ~post->channels;
         p->ask_at = p->world->mono + dice_roll(&p->dice, POST_AGAIN);
     }
-    if (is_current && m.code == REFUSE_FORBIDDEN)
-        p->asked &= ~post->channels; /* surely not done */
+    /* The others may be of one that was done, and asked again since its answer was lost. */
+    if (is_current && !why && (m.code == REFUSE_NOT || m.code == REFUSE_FORBIDDEN))
+        p->asked &= ~post->settles;
     for (unsigned i = 0; is_current && !why && !m.code && i < ROOM_NAMES; i++) {
         if (!(post->channels & 1u << i))
             continue;
@@ -369,6 +371,14 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
         }
     }
     free(post);
+}
+
+static void note_asks(const struct browser *p, unsigned channels)
+{
+    for (unsigned i = 0; i < ROOM_NAMES; i++)
+        if (channels & 1u << i)
+            note(p, (struct fact){
+                        .what = FACT_ASKS, .channel = str_of(room_names[i]), .id = p->began});
 }
 
 /* From here on nothing of them is owed any more, but it may come until the answer does. */
@@ -400,13 +410,16 @@ static void send_post(struct browser *p, unsigned channels, bool is_adding)
     }
     msg_change_pack(&body, &m);
     buf_drop(&body, sizeof m.ref);
-    if (!is_adding)
+    if (is_adding)
+        note_asks(p, channels);
+    else
         note_leaving(p, channels);
     struct post *post = must_alloc(sizeof *post);
     *post = (struct post){.call = {.done = on_changed},
                           .page = p,
                           .conn = p->conn,
                           .channels = channels,
+                          .settles = channels & ~(is_adding ? p->asked : 0),
                           .is_adding = is_adding,
                           .is_late = is_explicit};
     p->asking |= channels;

@@ -134,15 +134,22 @@ static void it_is_asked_again_of_a_new_hub(void **state)
     assert_non_null(worker_said(d, VERB_UNWATCH));
 }
 
-static void only_who_asked_and_may_is_told(void **state)
+/* Who is on a, only who may is told. */
+static struct stream_request want_guarded(const char *channels)
 {
-    struct desk *d = *state;
     static const struct channel_rule rule = {.pattern = {"a", 1},
                                              .access = {[MAY_PRESENCE] = ACCESS_GRANTED}};
-    struct stream_request q = want("a,b*");
+    struct stream_request q = want(channels);
     q.presence = true;
     q.rights.rules = &rule;
     q.rights.rule_count = 1;
+    return q;
+}
+
+static void only_who_asked_and_may_is_told(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want_guarded("a,b*");
     browser_open(d, &q);
     hub_opens(d, 100, 100);
     turn(d);
@@ -152,6 +159,35 @@ static void only_who_asked_and_may_is_told(void **state)
     hub_opens(d, 100, 100);
     turn(d);
     assert_true(str_eq(watched(d), STR("a")));
+}
+
+static void who_may_no_longer_see_is_told_no_more(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want_guarded("a");
+    q.rights.grants.presence = (Str){"\0\0\0\1a", 5};
+    struct browser *other = browser_open(d, &q);
+    hub_opens(d, 100, 100);
+    q.client = STR("client-blinded-1");
+    q.user = q.rights.user = STR("zoe");
+    q.expires = link_wall(d->link) + 90000;
+    struct browser *b = browser_open(d, &q);
+    hub_opens(d, 100, 100);
+    hub_tells(d, "a", 7, true, "uann", "");
+    pass(d, 500);
+    assert_non_null(strstr(browser_got(b), STATE(7, "{uann}")));
+    browser_got(other);
+    struct buf grants;
+    buf_init(&grants, 100);
+    for (int i = 0; i < 3; i++)
+        list_put(&grants, STR_NONE);
+    HUB_SAYS(d, ADD, add, .ref = 5, .client = q.client, .user = q.user, .grants = buf_str(&grants),
+             .expires = q.expires);
+    buf_fini(&grants);
+    hub_tells(d, "a", 8, false, "ubob", "");
+    pass(d, 500);
+    assert_string_equal(browser_got(b), "");
+    assert_string_equal(browser_got(other), CHANGE(8, "{ubob}", "", ""));
 }
 
 static void the_hub_hears_what_a_client_carries(void **state)
@@ -170,8 +206,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, desk_setup, desk_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(the_state_comes_first_then_changes),  TEST(who_could_not_take_a_change_gets_the_state),
-        TEST(it_is_asked_again_of_a_new_hub),      TEST(only_who_asked_and_may_is_told),
+        TEST(the_state_comes_first_then_changes),
+        TEST(who_could_not_take_a_change_gets_the_state),
+        TEST(it_is_asked_again_of_a_new_hub),
+        TEST(only_who_asked_and_may_is_told),
+        TEST(who_may_no_longer_see_is_told_no_more),
         TEST(the_hub_hears_what_a_client_carries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
