@@ -84,7 +84,7 @@ static bool salvage_all(struct recovery *r)
     if (!salvage_table(&channels, most) || !salvage_table(&events, most) ||
         !salvage_table(&keys, most) || !salvage_table(&accounts, UNKNOWN))
         return false;
-    r->out->has_lost_accounts = accounts.hole > 0;
+    r->out->has_lost_accounts |= accounts.hole > 0;
     r->hole = events.hole;
     r->out->has_lost_channels = channels.hole > 0;
     r->out->has_lost_keys = keys.hole > 0;
@@ -229,17 +229,41 @@ static bool build_from(struct recovery *r, const char *source, struct fault *why
 
 /* ---- files ---- */
 
-/* All journals begin alike: the first page of a new one says where the tables are. */
-static bool lend_head(struct recovery *r, const char *copy, struct fault *why)
+static bool place_accounts(struct db *fresh, uint64_t root, struct fault *why)
+{
+    char sql[160];
+    snprintf(sql, sizeof sql,
+             "PRAGMA writable_schema = ON;"
+             "UPDATE sqlite_schema SET rootpage = %llu WHERE name = 'account'",
+             (unsigned long long)root);
+    return db_exec(fresh, sql) || db_fault(fresh, why);
+}
+
+/* `root`: of table account; 0: where a new file has it. */
+static bool lend_fresh(struct recovery *r, const char *copy, uint64_t root, struct fault *why)
 {
     struct db fresh;
     if (!db_open(&fresh, r->part, DB_WRITES, why))
         return false;
-    bool good = (db_build(&fresh) || db_fault(&fresh, why)) && schema_make(&fresh, why);
+    bool good = (db_build(&fresh) || db_fault(&fresh, why)) && schema_make(&fresh, why) &&
+                (!root || place_accounts(&fresh, root, why));
     db_close(&fresh);
     good = good && file_lend_head(r->part, copy, why);
     unlink(r->part);
     return good;
+}
+
+/* All journals begin alike: the first page of a new one says where the tables are, but for the one
+ * that an upgrade made: meta says where that is. */
+static bool lend_head(struct recovery *r, const char *copy, struct fault *why)
+{
+    struct db db;
+    if (!lend_fresh(r, copy, 0, why) || !db_open(&db, copy, DB_READS, why))
+        return false;
+    uint64_t root = db_number(&db, QUERY_ACCOUNT_ROOT);
+    db_close(&db);
+    r->out->has_lost_accounts = !root;
+    return !root || lend_fresh(r, copy, root, why);
 }
 
 /* What has to be changed to be readable is a copy, since the old file is kept as it is: a page that
@@ -254,9 +278,9 @@ static bool build(struct recovery *r, struct fault *why)
     suffixed(copy, r->path, ".mended");
     suffixed(copy_log, copy, "-wal");
     suffixed(log, r->path, "-wal");
-    bool good = file_copy_pages(r->path, copy, why) && (has_head || lend_head(r, copy, why)) &&
+    bool good = file_copy_pages(r->path, copy, why) &&
                 (link(log, copy_log) == 0 || errno == ENOENT || file_fault(copy_log, why)) &&
-                build_from(r, copy, why);
+                (has_head || lend_head(r, copy, why)) && build_from(r, copy, why);
     unlink(copy);
     unlink(copy_log);
     remove_file(copy, "-shm");

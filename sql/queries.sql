@@ -56,6 +56,8 @@ SELECT name, row FROM channel INDEXED BY sqlite_autoindex_channel_1 ORDER BY nam
 
 -- name: meta
 SELECT head, time, counted, floor, forgotten, forgotten_time, keys, restored FROM meta;
+-- name: account_root
+SELECT account FROM meta;
 -- name: set_meta
 UPDATE meta SET head = ?1, time = ?2, counted = ?3, floor = ?4, forgotten = ?5,
        forgotten_time = ?6, keys = ?7, restored = ?8;

@@ -66,7 +66,8 @@ CREATE INDEX epoch_first ON epoch (first);
 -- One row: what holds for the whole log. head: the newest position ever given, time: and its time;
 -- counted: the figures in channel take in everything up to here; floor: highest floor of all
 -- channels, ever; forgotten: highest position of channels that were forgotten; keys: rows in
--- idempotency; restored, 1: this file is a backup that was not opened yet.
+-- idempotency; restored, 1: this file is a backup that was not opened yet; account: the root page
+-- of that table, which in files that were upgraded lies elsewhere than in new ones.
 CREATE TABLE meta (
     id             INTEGER PRIMARY KEY CHECK (id = 1),
     head           INTEGER NOT NULL DEFAULT 0,
@@ -76,7 +77,8 @@ CREATE TABLE meta (
     forgotten      INTEGER NOT NULL DEFAULT 0,
     forgotten_time INTEGER NOT NULL DEFAULT 0,
     keys           INTEGER NOT NULL DEFAULT 0,
-    restored       INTEGER NOT NULL DEFAULT 0
+    restored       INTEGER NOT NULL DEFAULT 0,
+    account        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO meta (id) VALUES (1);
@@ -93,15 +95,13 @@ CREATE TABLE account (
     UNIQUE (kind, user, name)
 ) STRICT;
 
+UPDATE meta SET account = (SELECT rootpage FROM sqlite_schema WHERE name = 'account');
+
 -- The log for people: `SELECT * FROM events ORDER BY position DESC LIMIT 20`.
 CREATE VIEW events AS
 SELECT e.position AS position,
-       (SELECT p.name FROM epoch p WHERE p.first <= e.position
-         ORDER BY p.first DESC, p.number DESC LIMIT 1) || '-' || e.position AS id,
-       strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
-       c.name AS channel,
-       e.name AS name,
-       e.user AS user,
-       e.data AS data
-  FROM event e
-  JOIN channel c ON c.row = e.channel;
+ (SELECT p.name FROM epoch p WHERE p.first <= e.position
+  ORDER BY p.first DESC, p.number DESC LIMIT 1) || '-' || e.position AS id,
+ strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
+ c.name AS channel, e.name AS name, e.user AS user, e.data AS data
+FROM event e JOIN channel c ON c.row = e.channel;

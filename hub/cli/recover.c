@@ -54,7 +54,8 @@ static void print_text(const struct recovered *r)
     if (r->has_lost_keys)
         puts("idempotency keys are lost: a publish that is repeated may be logged twice");
     if (r->has_lost_accounts)
-        puts("rows about users are lost: belfry users shows what is left; tokens that were revoked "
+        puts("rows about users are lost, or may be: belfry users shows what is left; tokens that "
+             "were revoked "
              "may "
              "be good again");
     printf("the damaged file is kept: %s\n", r->aside);

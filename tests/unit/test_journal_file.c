@@ -242,10 +242,12 @@ static void a_file_of_version_1_gets_a_table_of_users(void **state)
     fixture_put(f, "news", "x");
     fixture_close(f);
     assert_true(schema_open(&db, f->path, &why));
-    assert_true(db_exec(&db, "DROP TABLE account; PRAGMA user_version = 1"));
+    assert_true(db_exec(&db, "DROP TABLE account; ALTER TABLE meta DROP COLUMN account;"
+                             "PRAGMA user_version = 1"));
     db_close(&db);
     assert_true(schema_open(&db, f->path, &why));
     assert_int_equal(db_number(&db, QUERY_VERSION), SQL_VERSION);
+    assert_true(db_number(&db, QUERY_ACCOUNT_ROOT) > 1);
     assert_true(db_exec(&db, "INSERT INTO account (kind, user, name, value, time)"
                              " VALUES ('grant', 'ann', 'room:*', 1, 7)"));
     db_close(&db);

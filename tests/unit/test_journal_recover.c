@@ -334,7 +334,6 @@ static void what_is_whole_is_recovered_whole(void **state)
         assert_int_equal(seen[at], !original.is_pruned[at]);
 }
 
-/* The old file is kept to the byte, and its log with it. */
 /* A journal with two rows about users, of which one cannot be. */
 static void rows_about_users_are_recovered(void **state)
 {
@@ -363,6 +362,48 @@ static void rows_about_users_are_recovered(void **state)
     fixture_close(f);
 }
 
+/* Tables that an upgrade made lie where there was room: here behind events that took the pages. */
+static void users_of_an_upgraded_file_are_recovered_without_its_head(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    struct saved file;
+    struct db db;
+    struct accounts rows;
+    empty_folder(f);
+    assert_true(fixture_open(f));
+    fixture_close(f);
+    assert_true(db_open(&db, f->path, DB_WRITES, &f->why));
+    assert_true(db_exec(&db, "DROP TABLE account; ALTER TABLE meta DROP COLUMN account;"
+                             "CREATE TABLE filler (x); INSERT INTO filler VALUES (zeroblob(50000));"
+                             "PRAGMA user_version = 1"));
+    db_close(&db);
+    assert_true(fixture_open(f));
+    fixture_put(f, "news", "x");
+    fixture_close(f);
+    assert_true(db_open(&db, f->path, DB_WRITES, &f->why));
+    assert_true(db_number(&db, QUERY_ACCOUNT_ROOT) > 14);
+    for (int i = 0; i < 500; i++)
+        assert_true(db_exec(&db, "INSERT INTO account (kind, user, name, value, time)"
+                                 " SELECT 'before', 'ann' || count(*), '', 9, 1 FROM account"));
+    db_close(&db);
+    load(&file, f->path);
+    memset(file.bytes, 0, PAGE);
+    store(&file, f->path);
+    free(file.bytes);
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_false(r.has_lost_accounts || r.has_lost_channels || r.is_unknown);
+    assert_int_equal(r.events, 1);
+    assert_true(fixture_open(f));
+    accounts_init(&rows);
+    accounts_take(&rows, str_make(f->state.accounts, f->state.accounts_len));
+    assert_int_equal(rows.rows.len, 500);
+    assert_false(accounts_admit(&rows, STR("ann499"), STR(""), 8));
+    accounts_fini(&rows);
+    fixture_close(f);
+}
+
+/* The old file is kept to the byte, and its log with it. */
 static void the_damaged_file_is_kept(void **state)
 {
     struct fixture *f = *state;
@@ -431,6 +472,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ONE(what_is_whole_is_recovered_whole),
         ONE(rows_about_users_are_recovered),
+        ONE(users_of_an_upgraded_file_are_recovered_without_its_head),
         ONE(the_damaged_file_is_kept),
         ONE(a_recovery_that_was_cut_off_is_finished),
         ONE(what_is_no_journal_is_left_as_it_is),
