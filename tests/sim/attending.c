@@ -153,10 +153,22 @@ static void note_truth(struct world *w, unsigned channel, unsigned users)
     }
 }
 
+/* A stream whose rights end comes back once more, and the hub takes it for where it was before,
+ * until its worker says what it may no longer be on: from then on there is the grace. */
+static Msec last_came(const struct world *w)
+{
+    Msec last = 0;
+    for (unsigned i = 0; i < w->setup.pages; i++)
+        if (!w->pages[i].is_poll && w->pages[i].came_at > last)
+            last = w->pages[i].came_at;
+    return last;
+}
+
 void attending_settle(struct world *w)
 {
-    Msec until = w->mono + LEASE + GRACE + MORE;
-    while (w->mono < until && !is_agreed(w))
+    Msec since = w->mono;
+    while (w->mono < (since > last_came(w) ? since : last_came(w)) + LEASE + GRACE + MORE &&
+           !is_agreed(w))
         world_round(w);
     for (unsigned i = 0; i < ROOM_CHANNELS; i++) {
         unsigned users = who_is_there(w, i);
