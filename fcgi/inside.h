@@ -262,6 +262,9 @@ void page_put_here(const struct page *p, struct buf *list);
 /* replay.c */
 void replay_begin(struct stream *s, bool is_measured);
 void replay_serve(struct stream *s);
+/* Whether anything after `from` is missing, as the hub says by its log: what was pruned there may
+ * be on the shelf. What is missing lies at or below *oldest. */
+bool replay_misses(const struct stream *s, enum gap_reason reason, Cursor from, Cursor *oldest);
 /* Said before anything else is written. */
 void replay_owe_gap(struct stream *s, const struct gap *g);
 /* What is then added with is_late, all of it above `from`, comes first. */

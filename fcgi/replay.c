@@ -283,6 +283,21 @@ static Cursor cover(const struct stream *s, const struct span *span)
     return most;
 }
 
+/* What was pruned may be on the shelf: gone is no more than what comes from the log. */
+static Cursor still_gone(const struct stream *s, const struct span *span, Cursor oldest)
+{
+    Cursor covered = cover(s, span);
+    return covered.at < oldest.at ? covered : oldest;
+}
+
+bool replay_misses(const struct stream *s, enum gap_reason reason, Cursor from, Cursor *oldest)
+{
+    struct span span = next_span(s);
+    if (reason == GAP_PRUNED)
+        *oldest = still_gone(s, &span, *oldest);
+    return reason != GAP_NONE && (reason != GAP_PRUNED || oldest->at > from.at);
+}
+
 static bool is_too_much(const struct stream *s)
 {
     const struct options *o = s->roster->options;
@@ -462,14 +477,13 @@ void replay_serve(struct stream *s)
 
 /* Whether a floor that rose is news: some name that was not told of it, and is owed what is gone.
  */
-static bool is_news(const struct stream *s, const struct slice_rows *rows, struct buf *names)
+static bool is_news(const struct stream *s, Str list, Position oldest, struct buf *names)
 {
     const struct replay *p = s->replay;
-    bool is_told = p->told_upto >= rows->oldest.at;
-    Str list = rows->missing;
+    bool is_told = p->told_upto >= oldest;
     for (Str name; list_next(&list, &name);) {
         const struct part *part = stream_find_part(s, name);
-        bool is_owed = part && part_begin(part) < rows->oldest.at;
+        bool is_owed = part && part_begin(part) < oldest;
         if (is_owed && !(is_told && list_has(buf_str(&p->told), name)))
             list_put(names, name);
     }
@@ -480,10 +494,10 @@ static bool say_missing(struct stream *s, const struct span *span, const struct 
 {
     struct buf names;
     char text[CURSOR_TEXT];
+    Cursor oldest = still_gone(s, span, rows->oldest);
     buf_init(&names, LIST_MAX);
-    if (rows->reason != GAP_NONE && is_news(s, rows, &names)) {
-        struct gap g = {cursor_print(span->from, text), rows->oldest, rows->reason,
-                        buf_str(&names)};
+    if (rows->reason != GAP_NONE && is_news(s, rows->missing, oldest.at, &names)) {
+        struct gap g = {cursor_print(span->from, text), oldest, rows->reason, buf_str(&names)};
         replay_owe_gap(s, &g);
     }
     buf_fini(&names);

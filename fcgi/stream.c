@@ -263,15 +263,17 @@ static void begin(struct stream *s, const struct msg_opened *m)
     list_append(&s->page->streams, &s->mates);
     end_arrival(s);
     s->at = s->opened = m->from;
-    s->is_resumed = s->start == START_CURSOR && m->reason == GAP_NONE;
     s->state = STREAM_BEHIND;
     audience_enter(s);
     replay_begin(s, s->is_poll);
-    if (m->reason != GAP_NONE) {
+    Cursor oldest = m->oldest;
+    bool has_gap = replay_misses(s, m->reason, m->from, &oldest);
+    s->is_resumed = s->start == START_CURSOR && !has_gap;
+    if (has_gap) {
         struct buf all;
         buf_init(&all, LIST_MAX);
         stream_put_names(s, &all, false);
-        struct gap g = {stream_requested(s), m->oldest, m->reason, m->missing};
+        struct gap g = {stream_requested(s), oldest, m->reason, m->missing};
         if (!g.channels.len)
             g.channels = buf_str(&all);
         replay_owe_gap(s, &g);

@@ -119,9 +119,10 @@ void stream_change(struct stream *s, const struct msg_add *m, Cursor *begin)
         add_parts(s, m, *begin);
     audience_enter(s);
     stream_watch(s);
-    if (m->add.len && m->reason != GAP_NONE) {
+    Cursor oldest = m->oldest;
+    if (m->add.len && replay_misses(s, m->reason, *begin, &oldest)) {
         Str missing = m->missing.len ? m->missing : m->add;
-        struct gap g = {STR_NONE, m->oldest, m->reason, missing};
+        struct gap g = {STR_NONE, oldest, m->reason, missing};
         replay_owe_gap(s, &g);
     }
     hold_on(s);

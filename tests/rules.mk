@@ -29,7 +29,7 @@ replay: $(FUZZ) ## what the fuzzers have found and begin with
 
 # One program: the simulated world, and who judges its histories.
 SIM      := $(wildcard tests/sim/*.c)
-CHECKER  := $(addprefix tests/fault/,history.c history_text.c check.c check_log.c check_reader.c)
+CHECKER  := $(addprefix tests/fault/,history.c history_text.c check.c check_log.c check_owed.c check_reader.c)
 $(BUILD)/tests/sim/simulate: $(call obj,$(SIM) $(CHECKER)) $(call lib,hub fcgi wire base)
 	$(link) $(LDLIBS)
 sim: $(BUILD)/tests/sim/simulate ## a minute of simulated worlds

@@ -21,7 +21,8 @@
 enum rule {
     RULE_LOST,          /* an event that was owed did not come */
     RULE_SILENT_GAP,    /* one that was pruned, or a fork, and no gap told of it */
-    RULE_FALSE_GAP,     /* a gap, and nothing was pruned, forked or unknown */
+    RULE_FALSE_GAP,     /* a gap, and nothing was pruned, forked or unknown; or what it said was
+                         * lost came after it */
     RULE_DOUBLED,       /* the same event twice on one actor's chain */
     RULE_ORDER,         /* an id at or below what the connection had reached */
     RULE_REALTIME,      /* acknowledged before the other was invoked, but ordered after it */
@@ -31,8 +32,8 @@ enum rule {
     RULE_REFUSED,       /* delivered, though every attempt was refused */
     RULE_INVENTED,      /* delivered, though nobody published it */
     RULE_LEAK,          /* on a channel that was not subscribed, not granted, or excluded */
-    RULE_RESUMED,       /* `resumed` where nothing was presented, a gap was told before, or one was
-                         * due: pruned long before, of a channel that the request names */
+    RULE_RESUMED,       /* `resumed` where nothing was presented, a gap was told before, or comes at
+                         * once: pruned long before, of a channel that the request names */
     RULE_PRESENCE,      /* who the hub says is there, against who is */
     RULE_STREAM_CLOSED, /* ended by the other side where no end is allowed */
     RULE_MALFORMED,     /* the history itself makes no sense */

@@ -1,71 +1,9 @@
 /* One reader after the other, connection by connection: what it was owed, and what it got. */
-#include "check_inside.h"
+#include "check_owed.h"
 
 #include "wire/names.h"
 
 #include <stdlib.h>
-
-/* A channel or pattern of the present connection. */
-struct wanted {
-    Str name;
-    uint32_t word; /* 0: no fact speaks of it */
-    bool is_late;
-    bool is_joined;
-    Position from;  /* of a joined one: everything after it is owed */
-    uint16_t epoch; /* of from */
-    Position first; /* the first id that came on it; 0: none */
-    Position last;  /* the last one */
-    uint64_t left;  /* ns; UINT64_MAX: it has it still */
-    uint64_t since; /* ns: not before it was asked for */
-};
-
-/* A channel was asked for by a POST, of which `joined` may come long after it was done. */
-struct asked {
-    uint32_t word;
-    Position from; /* it begins there or later */
-    uint64_t ns;
-};
-
-struct told {
-    Str channels;    /* empty: all */
-    Position oldest; /* nothing above it is gone; 0: not said */
-    bool is_limit;
-};
-
-/* The reader and its present connection. A span is a connection, or what a fork left of it; its
- * number is stamped on the events that it receives. */
-struct reader {
-    struct check *c;
-    uint32_t first_span, span;
-    size_t fact;  /* where the connection begins */
-    uint64_t now; /* ns of its last fact so far */
-    uint32_t op, client, user;
-    bool is_on, is_open, has_cursor, has_gap, is_drained, is_ended;
-    bool is_moving;   /* something with an id came */
-    Position opened;  /* what `open` said */
-    bool excuses_all; /* a gap with reason reset or unknown */
-    enum start_at start;
-    Position from;    /* everything after it is owed */
-    Position reached; /* its highest id, or where it began */
-    uint16_t epoch;   /* of reached; EPOCH_INDEX_NONE: not known yet */
-    struct wanted *wants;
-    size_t want_count, wants_cap;
-    struct asked *asks;
-    size_t ask_count, asks_cap;
-    struct told *gaps;
-    size_t gap_count, gaps_cap;
-    size_t *strays; /* receives on channels that it did not have then */
-    size_t stray_count, strays_cap;
-    size_t *again; /* receives without an id of what it had: late ones, if a channel began there */
-    size_t again_count, again_cap;
-};
-
-static const struct fork_fact *undone(const struct reader *d)
-{
-    if (!d->c->fork_count || d->epoch == EPOCH_INDEX_NONE)
-        return NULL;
-    return check_undone(d->c, d->epoch, d->reached);
-}
 
 /* One that nobody asked for on this connection was there from its beginning. */
 static uint64_t asked_at(const struct reader *d, uint32_t word)
@@ -90,121 +28,12 @@ static struct wanted *want(struct reader *d, Str name, bool is_joined, bool is_l
     return &d->wants[d->want_count - 1];
 }
 
-static bool has(const struct reader *d, const struct wanted *w, uint32_t channel)
-{
-    return w->word == channel || (is_pattern(w->name) && check_takes_in(d->c, w->name, channel));
-}
-
-/* What was owed */
-
-static bool list_takes_in(const struct check *c, Str list, uint32_t channel)
-{
-    Str name;
-    if (!list.len)
-        return true;
-    while (str_cut(&list, ',', &name))
-        if (check_takes_in(c, name, channel))
-            return true;
-    return false;
-}
-
-static bool is_excused(const struct reader *d, uint32_t channel, Position at, bool is_pruned)
-{
-    if (is_pruned && (d->excuses_all || (d->start == BEGIN_EARLIEST && !d->has_cursor)))
-        return true;
-    for (size_t i = 0; i < d->gap_count; i++) {
-        const struct told *t = &d->gaps[i];
-        bool is_below = t->oldest == 0 || at <= t->oldest;
-        if (is_below && (t->is_limit || (is_pruned && list_takes_in(d->c, t->channels, channel))))
-            return true;
-    }
-    return false;
-}
-
-static void missed(struct reader *d, const struct wanted *w, uint32_t event, const struct shelf *s)
-{
-    struct known *k = &d->c->events[event];
-    const struct meant *e = &d->c->h->events[event];
-    bool is_pruned = k->at <= s->pruned;
-    k->stamp = d->span;
-    if (e->mortal || e->ephemeral || (e->exclude && e->exclude == d->client) ||
-        is_excused(d, s->channel, k->at, is_pruned) ||
-        !check_is_granted(d->c, d->user, s->channel, w->since, d->is_drained ? UINT64_MAX : d->now))
-        return;
-    check_broken(d->c, is_pruned ? RULE_SILENT_GAP : RULE_LOST, d->fact, known_fact(k),
-                 "%s of position %llu did not come, and the reader is %s %llu",
-                 is_pruned ? "the pruned event" : "the event", (unsigned long long)k->at,
-                 d->is_drained ? "drained, at" : "at", (unsigned long long)d->reached);
-}
-
-/* The first event of the shelf after this position. */
-static size_t after(const struct check *c, const struct shelf *s, Position at)
-{
-    size_t low = s->first, high = s->first + s->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (c->events[c->log[middle]].at <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static void check_shelf_for(struct reader *d, const struct wanted *w, const struct shelf *s,
-                            Position from, Position upto)
-{
-    for (size_t i = after(d->c, s, from); i < s->first + s->n; i++) {
-        uint32_t event = d->c->log[i];
-        const struct known *k = &d->c->events[event];
-        if (k->at > upto)
-            return;
-        if (k->stamp != d->span)
-            missed(d, w, event, s);
-    }
-}
-
-static void check_wanted(struct reader *d, const struct wanted *w, Position upto)
-{
-    Position from = w->is_joined ? w->from : d->from;
-    if (w->is_late && !d->is_drained) {
-        if (!w->first)
-            return;
-        from = from > w->first - 1 ? from : w->first - 1;
-    }
-    if (w->left != UINT64_MAX && upto > w->last)
-        upto = w->last;
-    if (!is_pattern(w->name)) {
-        const struct shelf *s = w->word ? check_shelf(d->c, w->word) : NULL;
-        if (s)
-            check_shelf_for(d, w, s, from, upto);
-        return;
-    }
-    for (size_t i = 0; i < d->c->shelf_count; i++)
-        if (check_takes_in(d->c, w->name, d->c->shelves[i].channel))
-            check_shelf_for(d, w, &d->c->shelves[i], from, upto);
-}
-
-static void check_owed(struct reader *d)
-{
-    const struct fork_fact *f = undone(d);
-    Position upto = d->is_drained ? UINT64_MAX : d->reached;
-    if (f && !d->is_drained && upto >= f->at)
-        upto = f->at - 1;
-    if (f && d->is_drained)
-        check_broken(d->c, RULE_SILENT_GAP, d->fact, f->fact,
-                     "a fork undid what the reader had, and no gap said so");
-    if (d->is_open)
-        for (size_t i = 0; i < d->want_count; i++)
-            check_wanted(d, &d->wants[i], upto);
-}
-
 /* The beginning and the end */
 
 static bool had(const struct reader *d, uint32_t channel, uint64_t invoked)
 {
     for (size_t i = 0; i < d->want_count; i++)
-        if (d->wants[i].left >= invoked && has(d, &d->wants[i], channel))
+        if (d->wants[i].left >= invoked && reader_has(d, &d->wants[i], channel))
             return true;
     return false;
 }
@@ -216,7 +45,7 @@ static bool is_late(const struct reader *d, uint32_t channel, Position at)
         const struct wanted *w = &d->wants[i];
         bool is_unanswered = w->epoch == EPOCH_INDEX_NONE;
         if (w->is_late && (!at || w->from < at || is_unanswered) &&
-            has(d, w, channel)) /* 0: never seen with an id */
+            reader_has(d, w, channel)) /* 0: never seen with an id */
             return true;
     }
     return false;
@@ -238,7 +67,7 @@ static void finish(struct reader *d)
             check_broken(d->c, RULE_DOUBLED, d->again[i], known_fact(k),
                          "the reader had this already");
     }
-    check_owed(d);
+    reader_check_owed(d);
     d->c->r->drained += d->is_drained;
     d->is_on = false;
 }
@@ -273,7 +102,7 @@ static void on_connect(struct reader *d, size_t fact)
                          .again_cap = d->again_cap};
     if (row->epoch == EPOCH_INDEX_UNREADABLE)
         d->epoch = EPOCH_INDEX_NONE;
-    const struct fork_fact *f = undone(d);
+    const struct fork_fact *f = reader_undone(d);
     if (f)
         d->from = f->at - 1;
     Str list = history_word(d->c->h, row->a), name;
@@ -286,7 +115,7 @@ static void on_connect(struct reader *d, size_t fact)
  * channel that was joined since the fork begins where that was. */
 static void new_span(struct reader *d, Position from, uint16_t epoch, const struct fork_fact *f)
 {
-    check_owed(d);
+    reader_check_owed(d);
     d->span = ++d->c->spans;
     d->from = d->reached = from;
     d->epoch = epoch;
@@ -298,22 +127,11 @@ static void new_span(struct reader *d, Position from, uint16_t epoch, const stru
     }
 }
 
-/* It was told that nothing is missing after its cursor. What was pruned just before, the hub may
- * not have known yet: a gap on the stream tells of that. */
-static void check_resumed(struct reader *d, size_t fact)
-{
-    const struct row *begin = &d->c->h->rows[d->fact], *open = &d->c->h->rows[fact];
-    for (size_t i = 0; i < d->want_count; i++)
-        if (check_pruned_before(d->c, d->wants[i].name, begin->ns, open->ns) > begin->at)
-            check_broken(d->c, RULE_RESUMED, fact, d->fact,
-                         "resumed, but what comes after its cursor was pruned of %.*s",
-                         FMT(d->wants[i].name));
-}
-
 static void on_open(struct reader *d, size_t fact)
 {
     const struct row *row = &d->c->h->rows[fact];
     d->is_open = true;
+    d->open_ns = row->ns;
     d->opened = row->at;
     if (d->has_cursor && d->excuses_all && row->at < d->from)
         new_span(d, row->at, d->epoch, NULL);
@@ -330,8 +148,7 @@ static void on_open(struct reader *d, size_t fact)
         check_broken(d->c, RULE_RESUMED, fact, d->fact, "resumed, but nothing was presented");
     else if (d->has_gap)
         check_broken(d->c, RULE_RESUMED, fact, d->fact, "resumed, but a gap was told before");
-    else
-        check_resumed(d, fact);
+    d->is_resumed = true;
 }
 
 /* Gaps */
@@ -357,7 +174,7 @@ static bool is_foreign(const struct reader *d)
  * who are on a stream; one who comes with a cursor is judged by that cursor. */
 static void on_gap_of_log(struct reader *d, size_t fact)
 {
-    const struct fork_fact *f = undone(d);
+    const struct fork_fact *f = reader_undone(d);
     bool is_lawful =
         f || (is_foreign(d) && !d->excuses_all) || (d->is_open && is_news(d, &d->c->h->rows[fact]));
     if (!is_lawful)
@@ -397,7 +214,9 @@ static void on_gap(struct reader *d, size_t fact)
 {
     const struct row *row = &d->c->h->rows[fact];
     Str reason = history_word(d->c->h, row->b), list = history_word(d->c->h, row->a), name;
-    struct told t = {list, row->at, str_eq(reason, STR("limit"))};
+    bool is_at_once = d->is_open && !d->is_moving && row->ns - d->open_ns <= AT_ONCE;
+    bool is_limit = str_eq(reason, STR("limit"));
+    struct told t = {list, row->at, d->span, is_limit, is_at_once && !is_limit};
     d->has_gap = true;
     d->c->r->gaps++;
     if (str_eq(reason, STR("reset")) || str_eq(reason, STR("unknown"))) {
@@ -413,13 +232,30 @@ static void on_gap(struct reader *d, size_t fact)
                          (unsigned long long)begin_of(d, name));
 }
 
+/* Of several channels the gap says the highest oldest, and is told when the rows are read: so only
+ * what was pruned long before the connection is surely meant. */
+static bool was_said_lost(const struct reader *d, uint32_t channel, Position at, uint64_t now)
+{
+    uint64_t begun = d->c->h->rows[d->fact].ns;
+    if (!at)
+        return false;
+    for (size_t i = 0; i < d->gap_count; i++) {
+        const struct told *t = &d->gaps[i];
+        bool is_meant = t->span == d->span && !t->is_limit && at <= t->oldest;
+        if (is_meant && reader_list_takes_in(d->c, t->channels, channel) &&
+            at <= check_pruned_before(d->c, history_word(d->c->h, channel), begun, now))
+            return true;
+    }
+    return false;
+}
+
 /* What comes */
 
 /* An id of a log that no longer has what the reader has: a gap was due before. */
 static void check_fork(struct reader *d, size_t fact)
 {
     const struct row *row = &d->c->h->rows[fact];
-    const struct fork_fact *f = undone(d);
+    const struct fork_fact *f = reader_undone(d);
     if (!f || !check_is_after(d->c, row->epoch, f))
         return;
     check_broken(d->c, RULE_SILENT_GAP, fact, f->fact,
@@ -455,6 +291,12 @@ static void advance(struct reader *d, const struct row *row)
     d->is_moving = true;
 }
 
+/* Where it was when it came; 0: not known. What has no id may have had another one then. */
+static Position position_of(const struct check *c, const struct row *row, const struct known *k)
+{
+    return row->epoch != EPOCH_INDEX_NONE ? row->at : c->fork_count ? 0 : k->at;
+}
+
 static void on_receive(struct reader *d, size_t fact)
 {
     const struct row *row = &d->c->h->rows[fact];
@@ -464,7 +306,7 @@ static void on_receive(struct reader *d, size_t fact)
     size_t bearers = 0;
     check_fork(d, fact);
     for (size_t i = 0; i < d->want_count; i++)
-        if (has(d, &d->wants[i], e->channel) && d->wants[i].left >= k->invoked) {
+        if (reader_has(d, &d->wants[i], e->channel) && d->wants[i].left >= k->invoked) {
             bearer = &d->wants[i];
             bearers++;
         }
@@ -481,6 +323,8 @@ static void on_receive(struct reader *d, size_t fact)
     uint64_t begun = d->c->h->rows[d->fact].ns;
     if (!check_may(d->c, d->user, e->channel, k->invoked > begun ? k->invoked : begun, row->ns))
         check_broken(d->c, RULE_LEAK, fact, d->fact, "the reader has no right to it");
+    if (was_said_lost(d, e->channel, position_of(d->c, row, k), row->ns))
+        check_broken(d->c, RULE_FALSE_GAP, fact, d->fact, "a gap said that this was lost");
     check_again(d, fact, k);
     k->stamp = d->span;
     advance(d, row);

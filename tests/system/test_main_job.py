@@ -154,6 +154,53 @@ def test_a_pruned_id_is_a_gap_and_goes_on_from_the_oldest_kept(site):
         assert [e.id for e in stream.take(2)] == ids[8:]
 
 
+def come_back_past_a_floor(site, last_id, gone, came):
+    """By every way there is: `gone`, where a gap is due, says up to where; `came` comes."""
+    def judge(gap, ids):
+        assert (gap and (gap["reason"], gap["oldest"])) == (gone and ("pruned", gone)), gap
+        assert ids == came
+
+    for names in ({"channel": "short:1"}, {"channel": "short:*"}):
+        with Stream(site, last_id=last_id, **names) as stream:
+            assert stream.connected()["resumed"] is (gone is None)
+            gap = gone and json.loads(stream.until_event("gap").data)
+            judge(gap, [event.id for event in stream.take(len(came))])
+            stream.quiet(0.1)
+        answer = poll(site, cursor=last_id, **names)
+        judge(answer["gap"], [event["id"] for event in answer["events"]])
+    with Stream(site, channel="other", envelope=1) as stream:
+        answer = site.post("/subscribe", {"clientId": stream.connected()["clientId"],
+                                          "channel": "short:1", "cursor": last_id})
+        assert answer.status == 200, answer.text
+        gap = gone and json.loads(stream.until_event("gap").data)
+        judge(gap, [json.loads(event.data)["id"] for event in stream.take(len(came))])
+        stream.quiet(0.1)
+
+
+@pytest.mark.channels({"short:*": {"keep": 3}})
+def test_what_the_worker_still_has_is_no_gap(worker, site):
+    with Stream(site, channel="short:1,short:*") as witness:
+        witness.connected()
+        ids = publish(site, "short:1", range(12))
+        witness.take(12)
+        until(lambda: len(history(site, "short:1")) == 3)
+        come_back_past_a_floor(site, ids[1], None, ids[2:])
+    worker.restart()
+    until(lambda: site.get("/ready").status == 200)
+    come_back_past_a_floor(site, ids[1], ids[8], ids[9:])
+
+
+@pytest.mark.channels({"short:*": {"keep": 3}})
+@pytest.mark.options(ring_events=16)
+def test_a_gap_ends_where_the_worker_goes_on(site):
+    with Stream(site, channel="short:1,short:*") as witness:
+        witness.connected()
+        ids = publish(site, "short:1", range(20))
+        witness.take(20)
+        until(lambda: len(history(site, "short:1")) == 3)
+        come_back_past_a_floor(site, ids[1], ids[3], ids[4:])
+
+
 def test_no_false_gap_on_a_quiet_channel(site):
     with Stream(site, channel="quiet") as stream:
         left = stream.connected()["cursor"]

@@ -185,6 +185,62 @@ static void a_floor_that_rose_is_said_once_in_the_middle(void **state)
     buf_fini(&missing);
 }
 
+/* Opened at 101 of room:1, of which the log has nothing at or below 104. */
+static struct browser *open_past_the_floor(struct desk *d)
+{
+    struct stream_request q = want("room:1");
+    q.start = START_CURSOR;
+    q.at = at(101);
+    struct browser *b = browser_open(d, &q);
+    struct msg_open m = next_open(d);
+    struct buf missing;
+    buf_init(&missing, 1000);
+    list_put(&missing, STR("room:1"));
+    HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(105), .from = at(101),
+             .reason = GAP_PRUNED, .oldest = at(104), .missing = buf_str(&missing));
+    buf_fini(&missing);
+    turn(d);
+    return b;
+}
+
+static void what_is_pruned_and_on_the_shelf_is_no_gap(void **state)
+{
+    struct desk *d = *state;
+    browser_live(d, "room:1", 100);
+    for (Position p = 101; p <= 105; p++)
+        hub_publishes(d, "room:1", p, "x");
+    turn(d);
+    struct browser *b = open_past_the_floor(d);
+    assert_null(strstr(browser_got(b), "event: gap"));
+    assert_non_null(strstr(b->text.p, "\"resumed\":true"));
+    assert_non_null(strstr(b->text.p, ID(102) "data: x\n\n" ID(103) "data: x\n\n" ID(
+                                          104) "data: x\n\n" ID(105) "data: x\n\n"));
+    assert_null(worker_said(d, VERB_FETCH));
+}
+
+static void a_gap_ends_where_the_shelf_begins(void **state)
+{
+    struct desk *d = *state;
+    browser_live(d, "room:1", 102);
+    for (Position p = 103; p <= 105; p++)
+        hub_publishes(d, "room:1", p, "x");
+    turn(d);
+    struct browser *b = open_past_the_floor(d);
+    assert_non_null(strstr(browser_got(b), "\"resumed\":false"));
+    assert_non_null(strstr(b->text.p, "\"oldest\":\"aaaaaaab-102\",\"reason\":\"pruned\""));
+    struct msg_fetch f = next_fetch(d);
+    assert_int_equal(f.upto, 102);
+    struct buf missing;
+    buf_init(&missing, 1000);
+    list_put(&missing, STR("room:1"));
+    HUB_SAYS(d, ROWS, rows, .ref = f.ref, .next = at(102), .reason = GAP_PRUNED, .oldest = at(104),
+             .missing = buf_str(&missing));
+    buf_fini(&missing);
+    turn(d);
+    assert_string_equal(browser_got(b),
+                        ID(103) "data: x\n\n" ID(104) "data: x\n\n" ID(105) "data: x\n\n");
+}
+
 static void equal_streams_share_a_slice(void **state)
 {
     struct desk *d = *state;
@@ -473,6 +529,8 @@ int main(void)
         T(a_long_replay_is_measured_then_fetched_in_slices),
         T(beyond_max_replay_the_newest_that_fit_follow_a_gap),
         T(a_floor_that_rose_is_said_once_in_the_middle),
+        T(what_is_pruned_and_on_the_shelf_is_no_gap),
+        T(a_gap_ends_where_the_shelf_begins),
         T(equal_streams_share_a_slice),
         T(a_full_stream_holds_its_position_only),
         T(a_slow_stream_is_told_bye_and_then_cut),
