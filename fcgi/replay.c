@@ -195,7 +195,7 @@ static enum gap_reason worse(enum gap_reason before, enum gap_reason now)
 }
 
 /* A second one before the first was said makes it the worse; so does a poll's, whose one answer has
- * room for one. */
+ * room for one. Where the log is another one, what was gone of the one before says nothing. */
 void replay_owe_gap(struct stream *s, const struct gap *g)
 {
     struct replay *p = replay_of(s);
@@ -204,7 +204,9 @@ void replay_owe_gap(struct stream *s, const struct gap *g)
     struct gap before = p->owes_gap || s->is_poll ? p->gap : (struct gap){.reason = GAP_NONE};
     bool is_first = before.reason == GAP_NONE;
     Str requested = is_first ? g->requested : before.requested;
-    Cursor oldest = before.oldest.at > g->oldest.at ? before.oldest : g->oldest;
+    bool is_other_log = g->reason == GAP_RESET || g->reason == GAP_UNKNOWN;
+    bool is_higher = before.oldest.at > g->oldest.at && !is_other_log;
+    Cursor oldest = is_higher ? before.oldest : g->oldest;
     buf_put(&text, requested);
     Str names = g->channels;
     buf_put(&text, names);

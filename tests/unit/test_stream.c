@@ -429,6 +429,26 @@ static void a_fork_is_said_and_the_position_goes_down(void **state)
                         "\ndata: other\n\n");
 }
 
+/* What was gone above the fork is of a log that is no more. */
+static void a_fork_says_where_it_goes_on_though_a_gap_was_owed(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("room:1");
+    q.start = START_CURSOR;
+    q.at = at(10);
+    struct browser *b = browser_open(d, &q);
+    struct msg_open m = next_open(d);
+    struct buf missing;
+    buf_init(&missing, 1000);
+    list_put(&missing, STR("room:1"));
+    HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(100), .from = at(10),
+             .reason = GAP_PRUNED, .oldest = at(40), .missing = buf_str(&missing));
+    hub_welcomes(d, at(5), GAP_RESET);
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "\"oldest\":\"aaaaaaab-5\",\"reason\":\"reset\""));
+    buf_fini(&missing);
+}
+
 static void a_gap_on_the_link_is_said_to_whom_it_concerns(void **state)
 {
     struct desk *d = *state;
@@ -540,6 +560,7 @@ int main(void)
         T(ephemeral_and_expired_events),
         T(a_pattern_shows_only_what_may_be_read),
         T(a_fork_is_said_and_the_position_goes_down),
+        T(a_fork_says_where_it_goes_on_though_a_gap_was_owed),
         T(a_gap_on_the_link_is_said_to_whom_it_concerns),
         T(a_refused_stream_is_told_bye),
         T(one_that_leaves_while_it_is_opened_is_closed_at_the_hub),
