@@ -129,8 +129,10 @@ Position check_pruned_before(const struct check *c, Str name, uint64_t ns, uint6
     return upto;
 }
 
-bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t since,
-               uint64_t received)
+/* Whether one of the grants on the channel is the user's and fits; where none is, all may. */
+static bool some_grant(const struct check *c, uint32_t user, uint32_t channel,
+                       bool (*fits)(const struct grant_fact *, uint64_t, uint64_t), uint64_t from,
+                       uint64_t upto)
 {
     bool is_closed = false;
     for (size_t i = 0; i < c->grant_count; i++) {
@@ -138,25 +140,32 @@ bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t 
         if (!check_takes_in(c, history_word(c->h, g->channel), channel))
             continue;
         is_closed = true;
-        if (g->user == user && g->from <= received && g->upto >= since)
+        if (g->user == user && fits(g, from, upto))
             return true;
     }
     return !is_closed;
 }
 
+static bool holds_once(const struct grant_fact *g, uint64_t from, uint64_t upto)
+{
+    return g->from <= upto && g->upto >= from;
+}
+
+static bool holds_throughout(const struct grant_fact *g, uint64_t from, uint64_t upto)
+{
+    return g->sure_from <= from && g->sure_upto >= upto;
+}
+
+bool check_may(const struct check *c, uint32_t user, uint32_t channel, uint64_t since,
+               uint64_t received)
+{
+    return some_grant(c, user, channel, holds_once, since, received);
+}
+
 bool check_is_granted(const struct check *c, uint32_t user, uint32_t channel, uint64_t from,
                       uint64_t upto)
 {
-    bool is_closed = false;
-    for (size_t i = 0; i < c->grant_count; i++) {
-        const struct grant_fact *g = &c->grants[i];
-        if (!check_takes_in(c, history_word(c->h, g->channel), channel))
-            continue;
-        is_closed = true;
-        if (g->user == user && g->sure_from <= from && g->sure_upto >= upto)
-            return true;
-    }
-    return !is_closed;
+    return some_grant(c, user, channel, holds_throughout, from, upto);
 }
 
 static void change_grant(struct check *c, const struct row *row)
