@@ -232,6 +232,31 @@ static void on_gap(struct reader *d, size_t fact)
                          (unsigned long long)begin_of(d, name));
 }
 
+static bool is_named(const struct told *t, Str name)
+{
+    Str list = t->channels, each;
+    while (str_cut(&list, ',', &each))
+        if (str_eq(each, name))
+            return true;
+    return !t->channels.len;
+}
+
+/* What comes by a name that the gap does not name is not of what it said. */
+static bool is_all_named(const struct reader *d, const struct told *t, uint32_t channel)
+{
+    for (size_t i = 0; i < d->want_count; i++) {
+        const struct wanted *w = &d->wants[i];
+        if (reader_has(d, w, channel) && !is_named(t, w->name))
+            return false;
+    }
+    for (size_t i = 0; i < d->ask_count; i++) {
+        Str name = history_word(d->c->h, d->asks[i].word);
+        if (check_takes_in(d->c, name, channel) && !is_named(t, name))
+            return false;
+    }
+    return true;
+}
+
 /* Of several channels the gap says the highest oldest, and is told when the rows are read: so only
  * what was pruned long before the connection is surely meant. */
 static bool was_said_lost(const struct reader *d, uint32_t channel, Position at, uint64_t now)
@@ -243,6 +268,7 @@ static bool was_said_lost(const struct reader *d, uint32_t channel, Position at,
         const struct told *t = &d->gaps[i];
         bool is_meant = t->span == d->span && !t->is_limit && at <= t->oldest;
         if (is_meant && reader_list_takes_in(d->c, t->channels, channel) &&
+            is_all_named(d, t, channel) &&
             at <= check_pruned_before(d->c, history_word(d->c->h, channel), begun, now))
             return true;
     }

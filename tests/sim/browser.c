@@ -356,6 +356,8 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
             p->has &= ~(1u << i);
             p->told_from &= ~(1u << i);
             page_note_left(p, 1u << i);
+        } else if ((p->has | p->remembered) & 1u << i) {
+            continue; /* it was remembered, and goes on where it was */
         } else if (list_has(m.channels, str_of(room_names[i]))) {
             p->has |= 1u << i;
             p->from[i] = m.at;

@@ -353,6 +353,8 @@ static const char *who_rests_not(struct world *w, const char **who)
         if (w->workers[i].is_meant)
             wrong = w->workers[i].link ? peek_roster(w->workers[i].roster) : "it does not run";
     }
+    if (!wrong && (*who = law_who_errs(w)))
+        wrong = "takes something else for granted";
     return wrong;
 }
 
@@ -365,8 +367,6 @@ static void look_inside(struct world *w)
         world_round(w);
     if (wrong)
         world_fail(w, "at rest", "%s: %s", who, wrong);
-    if (law_who_errs(w))
-        world_fail(w, "at rest", "%s takes something else for granted", law_who_errs(w));
 }
 
 void world_settle(struct world *w)
