@@ -461,7 +461,10 @@ static bool serve_piece(struct stream *s)
         p->is_measured = true;
         return serve_from_shelf(s, &span);
     }
-    ask_hub(s, &span, covered.at < span.upto.at ? covered : span.upto);
+    if (s->left && s->left_bytes)
+        ask_hub(s, &span, covered.at < span.upto.at ? covered : span.upto);
+    else
+        stream_rest(s, s->at, true); /* what more there is the next answer takes */
     return false;
 }
 

@@ -233,6 +233,7 @@ struct stream *stream_restore(struct roster *r, const struct image_stream *m, st
     struct stream_request q = request_of(r, m);
     struct stream *s = stream_make(r, &q, sink, now);
     take_times(s, m, now);
+    s->left = m->left;
     s->left_bytes = m->left_bytes;
     if (m->state == IMAGE_OPENING) {
         ask_again(s, m, &q);

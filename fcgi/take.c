@@ -39,7 +39,7 @@ static bool restore_stream(struct worker *w, struct outlet *o, const struct imag
         (void)stream_restore(w->roster, &stream, sink, now);
         return true;
     }
-    if (!image_poll_unpack(m->poll, &poll))
+    if (!image_poll_unpack(m->poll, &poll) || stream.left > poll.limit - poll.count)
         return false;
     struct outlet *wait = wait_new(w, o);
     struct stream *s = stream_restore(w->roster, &stream, poll_restore(wait, &poll), now);

@@ -208,6 +208,33 @@ static void a_poll_keeps_what_it_has_and_its_place(void **state)
     let_go(heir);
 }
 
+static void a_poll_that_is_full_takes_no_more(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("room:1");
+    struct image_stream m;
+    struct image_poll poll;
+    q.start = START_CURSOR;
+    q.at = at(50);
+    q.limit = 2;
+    struct browser *b = browser_poll(d, q);
+    hub_opens(d, 100, 50);
+    turn(d);
+    struct portrait p = draw(b, d->now);
+    assert_true(image_stream_unpack(buf_str(&p.stream), &m));
+    assert_true(image_poll_unpack(buf_str(&p.poll), &poll));
+    m.left = 0;
+    poll.count = poll.limit;
+    poll.events = STR(",{},{}");
+    struct browser *moved = browser_move(d, b);
+    moved->stream = stream_restore(d->roster, &m, poll_restore(&moved->outlet, &poll), d->now);
+    hub_rows(d, next_fetch(d).ref, "room:1", (Position[]){60, 70, 0}, 100, false);
+    turn(d);
+    assert_non_null(strstr(browser_got(moved), "\"more\":true,\"events\":[{},{}]}"));
+    buf_fini(&p.stream);
+    buf_fini(&p.poll);
+}
+
 static void a_held_start_is_held_on(void **state)
 {
     struct desk *d = *state;
@@ -365,6 +392,7 @@ int main(void)
         DESK(a_gap_that_is_owed_is_said_once),
         DESK(one_that_shall_go_is_told_by_the_next),
         DESK(a_poll_keeps_what_it_has_and_its_place),
+        DESK(a_poll_that_is_full_takes_no_more),
         DESK(a_held_start_is_held_on),
         DESK(a_client_that_went_is_remembered_by_the_next),
         DESK(the_epochs_that_were_are_remembered),

@@ -209,6 +209,26 @@ static void rows_of_the_log_end_at_the_limit_too(void **state)
                                "\"gap\":null,\"more\":true")));
 }
 
+static void a_full_answer_does_not_wait_for_more_rows(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 50, 2);
+    struct buf names;
+    buf_init(&names, 1000);
+    list_put(&names, STR("room:1"));
+    hub_opens(d, 100, 50);
+    turn(d);
+    hub_publishes(d, "room:1", 101, "x");
+    hub_rows(d, next_fetch(d).ref, "room:1", (Position[]){60, 70, 0}, 100, false);
+    HUB_SAYS(d, GAP, gap, .oldest = at(101), .reason = GAP_PRUNED, .channels = buf_str(&names));
+    buf_fini(&names);
+    turn(d);
+    assert_null(worker_said(d, VERB_FETCH));
+    assert_true(str_starts(str_of(browser_got(b)),
+                           STR("{\"cursor\":\"aaaaaaab-100\",\"clientId\":\"client-of-the-poll\","
+                               "\"gap\":null,\"more\":true")));
+}
+
 static void a_gap_alone_is_an_answer(void **state)
 {
     struct desk *d = *state;
@@ -346,6 +366,7 @@ int main(void)
         T(empty_data_does_not_pass_the_limit),
         T(an_answer_ends_at_a_mebibyte),
         T(rows_of_the_log_end_at_the_limit_too),
+        T(a_full_answer_does_not_wait_for_more_rows),
         T(a_gap_alone_is_an_answer),
         T(what_passed_between_two_polls_is_answered),
         T(what_passed_between_two_polls_and_is_not_allowed_is_left_out),
