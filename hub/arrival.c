@@ -77,7 +77,7 @@ static void send_fleeting(struct hub *h, struct peer *p, const struct opening *o
     for (size_t i = 0; i < n && peer_has_credit(p); i++) {
         struct event e = *events[i];
         e.to = str_of(o->client);
-        struct frame *body = frame_of_event(&e);
+        struct frame *body = frame_of_event(h, &e);
         peer_send_on_credit(h, p, VERB_EVENT, body);
         frame_unref(body);
     }

@@ -6,11 +6,18 @@
 
 #include <stdlib.h>
 
-struct publish *publish_new(void)
+struct publish *publish_new(struct hub *h)
 {
-    struct publish *p = must_alloc(sizeof *p);
+    struct publish *p = pool_alloc(&h->publishes, sizeof *p);
     p->a.op.kind = OP_APPEND;
     p->a.size = sizeof *p;
+    p->a.sends = &p->one.send;
+    p->each = &p->one.each;
+    p->a.events = &p->one.event;
+    p->a.rows = &p->one.row;
+    p->a.fresh = &p->one.fresh;
+    p->channels = &p->one.channel;
+    p->send_cap = p->event_cap = 1;
     return p;
 }
 
@@ -36,25 +43,37 @@ static void drop_sends(struct publish *p)
     p->a.size = sizeof *p;
 }
 
-void publish_free(struct publish *p)
+void publish_free(struct hub *h, struct publish *p)
 {
     drop_sends(p);
-    free(p->a.sends);
-    free(p->a.events);
-    free(p->a.rows);
-    free(p->a.fresh);
-    free(p->each);
-    free(p->channels);
+    if (p->send_cap > 1) {
+        free(p->a.sends);
+        free(p->each);
+    }
+    if (p->event_cap > 1) {
+        free(p->a.events);
+        free(p->a.rows);
+        free(p->a.fresh);
+        free(p->channels);
+    }
     free_own(p->a.user);
     free_own(p->a.key);
     free_own(p->peer);
     free_own(p->tool_ref);
-    free(p);
+    pool_free(&h->publishes, p, sizeof *p);
 }
 
 static Str own(Str s)
 {
-    return str_make(str_dup(s), s.len);
+    return s.len ? str_make(str_dup(s), s.len) : STR_NONE;
+}
+
+/* The first one's room is the publish's own. */
+static void *grown(void *v, size_t cap, size_t size)
+{
+    if (cap > 1)
+        return must_realloc(v, 2 * cap * size);
+    return memcpy(must_room(2 * size), v, size);
 }
 
 /* The same content has the same print after every restart, so these keys never change. */
@@ -75,9 +94,9 @@ void publish_begin(struct publish *p, Str user, Str key, Str content)
 static struct append_send *next_send(struct publish *p)
 {
     if (p->a.send_count == p->send_cap) {
-        p->send_cap = p->send_cap ? p->send_cap * 2 : 1;
-        p->a.sends = must_realloc(p->a.sends, p->send_cap * sizeof *p->a.sends);
-        p->each = must_realloc(p->each, p->send_cap * sizeof *p->each);
+        p->a.sends = grown(p->a.sends, p->send_cap, sizeof *p->a.sends);
+        p->each = grown(p->each, p->send_cap, sizeof *p->each);
+        p->send_cap *= 2;
     }
     struct append_send *s = &p->a.sends[p->a.send_count];
     *s = (struct append_send){.first = p->a.event_count};
@@ -88,11 +107,11 @@ static struct append_send *next_send(struct publish *p)
 static void add_event(struct publish *p, struct channel *ch, struct event *e)
 {
     if (p->a.event_count == p->event_cap) {
-        p->event_cap = p->event_cap ? p->event_cap * 2 : 1;
-        p->a.events = must_realloc(p->a.events, p->event_cap * sizeof(struct event *));
-        p->a.rows = must_realloc(p->a.rows, p->event_cap * sizeof *p->a.rows);
-        p->a.fresh = must_realloc(p->a.fresh, p->event_cap * sizeof *p->a.fresh);
-        p->channels = must_realloc(p->channels, p->event_cap * sizeof(struct channel *));
+        p->a.events = grown(p->a.events, p->event_cap, sizeof(struct event *));
+        p->a.rows = grown(p->a.rows, p->event_cap, sizeof *p->a.rows);
+        p->a.fresh = grown(p->a.fresh, p->event_cap, sizeof *p->a.fresh);
+        p->channels = grown(p->channels, p->event_cap, sizeof(struct channel *));
+        p->event_cap *= 2;
     }
     size_t i = p->a.event_count++;
     p->a.events[i] = e;

@@ -29,10 +29,18 @@ struct publish {
     struct composed *each;
     struct channel **channels; /* of each event of the log */
     size_t send_cap, event_cap;
+    struct { /* what most have is one send of one event: room for these */
+        struct append_send send;
+        struct composed each;
+        struct event *event;
+        struct channel *channel;
+        uint64_t row;
+        bool fresh;
+    } one;
 };
 
-struct publish *publish_new(void);
-void publish_free(struct publish *p); /* its channels must have been let go */
+struct publish *publish_new(struct hub *h);
+void publish_free(struct hub *h, struct publish *p); /* its channels must have been let go */
 /* The user, and the key and content of the whole (key empty: none). */
 void publish_begin(struct publish *p, Str user, Str key, Str content);
 /* Adds a send, or its refusal. */

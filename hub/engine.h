@@ -55,6 +55,7 @@ struct hub {
     struct tickets tickets;
     struct limits limits; /* of users */
     struct ring ring;
+    struct buf packed; /* an event, on its way into a frame */
     struct fleeting fleeting;
     struct presence presence;
     struct typing typing;
@@ -63,8 +64,9 @@ struct hub {
     struct hooks hooks;
 
     struct list inspections; /* backups and checks under way */
-    size_t ops;              /* the journal has so many other operations of ours */
-    size_t queue;            /* publishes among them */
+    struct pool publishes;
+    size_t ops;   /* the journal has so many other operations of ours */
+    size_t queue; /* publishes among them */
     size_t queue_bytes;
     size_t prunes; /* prunes among them, what they are thought to take away */
     uint64_t prunes_rows, prunes_cut;

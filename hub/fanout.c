@@ -3,12 +3,11 @@
 
 #include <assert.h>
 
-struct frame *frame_of_event(const struct event *e)
+struct frame *frame_of_event(struct hub *h, const struct event *e)
 {
-    struct buf body;
-    buf_init(&body, BODY_MAX);
-    event_pack(&body, e);
-    return frame_take(&body);
+    buf_clear(&h->packed);
+    event_pack(&h->packed, e);
+    return frame_copy(buf_str(&h->packed));
 }
 
 static void deliver(struct hub *h, struct peer *p, const struct event *e, struct frame *body)
@@ -50,7 +49,7 @@ void fan_out_logged(struct hub *h, struct channel *ch, struct event *e)
     assert(e->id.at > h->through);
     e->prev = ch->last;
     channel_count(&h->channels, ch, e);
-    struct frame *body = frame_of_event(e);
+    struct frame *body = frame_of_event(h, e);
     ring_add(&h->ring, e->id.at, body);
     deliver_to_listeners(h, e, body);
     h->through = e->id.at;
@@ -74,7 +73,7 @@ static void deliver_to_client(struct hub *h, const struct event *e, struct frame
 
 void fan_out_ephemeral(struct hub *h, struct event *e)
 {
-    struct frame *body = frame_of_event(e);
+    struct frame *body = frame_of_event(h, e);
     if (e->to.len)
         deliver_to_client(h, e, body);
     else

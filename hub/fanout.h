@@ -11,6 +11,6 @@ struct frame;
 void fan_out_logged(struct hub *h, struct channel *ch, struct event *e);
 /* To links that are live; with `to` to those that carry that client. */
 void fan_out_ephemeral(struct hub *h, struct event *e);
-struct frame *frame_of_event(const struct event *e);
+struct frame *frame_of_event(struct hub *h, const struct event *e);
 
 #endif

@@ -23,8 +23,10 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     struct hub *h = must_alloc(sizeof *h);
     h->o = o;
     h->out = out;
+    pool_init(&h->publishes);
     channel_table_init(&h->channels, o);
     topics_init(&h->topics);
+    buf_init(&h->packed, BODY_MAX);
     peers_init(&h->peers);
     clients_init(&h->clients);
     seen_init(&h->seen);
@@ -81,9 +83,11 @@ void hub_free(struct hub *h)
     inspect_fini(h);
     topics_fini(&h->topics);
     channel_table_fini(&h->channels);
+    pool_fini(&h->publishes);
     fleeting_fini(&h->fleeting);
     limits_fini(&h->limits);
     ring_fini(&h->ring);
+    buf_fini(&h->packed);
     epochs_fini(&h->epochs);
     figures_fini(&h->retired);
     free(h);

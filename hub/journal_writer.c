@@ -123,7 +123,6 @@ static size_t count_prunes(const struct op_list *batch)
 
 static void transact(struct writer *w, struct op_list *batch)
 {
-    static const struct fault none = {0};
     struct ledger before = w->ledger;
     bool was_started = w->is_started;
     uint64_t first_prune = retained_next(&w->retained);
@@ -131,7 +130,7 @@ static void transact(struct writer *w, struct op_list *batch)
     bool filled = fill(w, batch);
     if (filled && db_do(&w->db, QUERY_COMMIT)) {
         for (struct op *op = batch->first; op; op = op->next)
-            op->why = none;
+            op->why.code = 0;
         return;
     }
     struct fault why;

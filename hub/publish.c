@@ -15,7 +15,7 @@ bool publish_on_message(struct hub *h, struct peer *peer, Str body)
     struct msg_publish m;
     if (!msg_publish_unpack(body, &m) || !list_is_whole(m.sends))
         return false;
-    struct publish *p = publish_new();
+    struct publish *p = publish_new(h);
     struct fault why = {0};
     p->boot = peer->boot;
     p->ref = m.ref;
@@ -139,7 +139,7 @@ static void on_done(struct hub *h, struct op *op)
         tool_answer(h, p);
     else
         answer_link(h, p);
-    publish_free(p);
+    publish_free(h, p);
 }
 
 static void put_result(const struct publish *p, size_t i, struct buf *results)

@@ -3,6 +3,7 @@
 #include "engine.h"
 #include "fanout.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -36,7 +37,10 @@ static bool walk_ring(struct hub *h, struct peer *p)
             catch_up(h, p);
             return false;
         }
-        if (peer_wants(h, p, e->channel)) {
+        struct event event;
+        bool packed = event_unpack(frame_str(e->body), &event);
+        assert(packed);
+        if (peer_wants(h, p, event.channel)) {
             if (!peer_has_credit(p))
                 return false;
             hub_count(h, COUNT_SENT);
@@ -108,7 +112,7 @@ static void send_rows(struct hub *h, struct peer *p, const struct reading *r)
     for (size_t i = 0; i < r->n; i++) {
         if (!peer_has_credit(p))
             return; /* what comes after `through` is read again */
-        struct frame *body = frame_of_event(r->events[i]);
+        struct frame *body = frame_of_event(h, r->events[i]);
         hub_count(h, COUNT_SENT);
         peer_send_on_credit(h, p, VERB_EVENT, body);
         frame_unref(body);

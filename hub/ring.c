@@ -53,16 +53,13 @@ static void grow(struct ring *r)
 void ring_add(struct ring *r, Position at, struct frame *body)
 {
     assert(at > r->after && (r->n == 0 || at > entry(r, r->n - 1)->at));
-    struct event e;
-    bool packed = event_unpack(frame_str(body), &e);
-    assert(packed);
     size_t size = frame_str(body).len;
     while (r->n > 0 && (r->n == r->most || r->bytes + size > r->most_bytes))
         drop_oldest(r);
     if (r->n == r->cap)
         grow(r);
     r->n++;
-    *entry(r, r->n - 1) = (struct ring_entry){at, e.channel, frame_ref(body)};
+    *entry(r, r->n - 1) = (struct ring_entry){at, frame_ref(body)};
     r->bytes += size;
 }
 

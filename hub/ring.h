@@ -9,7 +9,6 @@ struct frame;
 
 struct ring_entry {
     Position at;
-    Str channel;        /* lies in the body */
     struct frame *body; /* a packed event */
 };
 

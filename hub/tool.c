@@ -121,7 +121,7 @@ static void add_line(struct hub *h, struct publish *p, Str line)
 
 void tool_publish(struct hub *h, Str peer, bool is_silent, const Str *frames, size_t n)
 {
-    struct publish *p = publish_new();
+    struct publish *p = publish_new(h);
     p->peer = str_make(str_dup(peer), peer.len);
     p->is_tool = true;
     p->is_silent = is_silent;

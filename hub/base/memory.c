@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SMALL = 1024 };
+
 void memory_is_out(void)
 {
     static const char text[] = "out of memory\n";
@@ -26,9 +28,18 @@ static void *checked(void *p)
     return p;
 }
 
+void *must_room(size_t size)
+{
+    return checked(malloc(size ? size : 1));
+}
+
+/* glibc's calloc passes over what the thread has at hand; for a lot of memory it knows what the
+ * kernel has zeroed. */
 void *must_alloc(size_t size)
 {
-    return checked(calloc(1, size ? size : 1));
+    if (size > SMALL)
+        return checked(calloc(1, size));
+    return memset(must_room(size), 0, size);
 }
 
 void *must_realloc(void *old, size_t size)
@@ -38,7 +49,7 @@ void *must_realloc(void *old, size_t size)
 
 void *must_copy(const void *from, size_t size)
 {
-    char *p = checked(malloc(size ? size : 1));
+    char *p = must_room(size);
     if (size)
         memcpy(p, from, size);
     return p;

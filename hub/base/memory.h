@@ -15,6 +15,7 @@
 void memory_share(void);
 /* Zeroed memory; free() it. */
 void *must_alloc(size_t size);
+void *must_room(size_t size); /* not zeroed */
 void *must_realloc(void *old, size_t size);
 /* A copy of `size` bytes; free() it. */
 void *must_copy(const void *from, size_t size);

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#define POOL_MOST 512 /* bytes; what is larger comes from malloc */
+#define POOL_MOST 1024 /* bytes; what is larger comes from malloc */
 
 struct pool_block;
 struct pool {

@@ -21,7 +21,7 @@ static void own(Str *s, char **room)
 
 struct event *event_new(const struct event *model)
 {
-    struct event *e = must_alloc(sizeof *e + text_size(model));
+    struct event *e = must_room(sizeof *e + text_size(model));
     char *room = (char *)(e + 1);
     *e = *model;
     e->refs = 1;

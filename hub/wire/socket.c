@@ -39,13 +39,14 @@ struct socket {
     size_t prefixes; /* that an XPUB's peers want */
 };
 
-/* `bytes` lie in `own` or in `received`. ZeroMQ's thread drops references too. */
+/* `bytes` lie in `room`, in `own`, or in what was received, which then lies in `room`. ZeroMQ's
+ * thread drops references too. */
 struct frame {
     atomic_uint refs;
+    bool is_received;
     Str bytes;
     char *own;
-    bool is_received;
-    zmq_msg_t received;
+    _Alignas(zmq_msg_t) char room[];
 };
 
 struct socket_context *socket_context_new(void)
@@ -384,19 +385,32 @@ bool socket_wait(struct socket *const *v, size_t n, int fd, int ms, bool *ready,
     return ok;
 }
 
+static struct frame *frame_new(size_t room)
+{
+    struct frame *f = must_room(sizeof *f + room);
+    atomic_init(&f->refs, 1);
+    f->is_received = false;
+    f->own = NULL;
+    f->bytes = str_make(f->room, room);
+    return f;
+}
+
+static zmq_msg_t *received(struct frame *f)
+{
+    return (zmq_msg_t *)(void *)f->room;
+}
+
 struct frame *frame_copy(Str bytes)
 {
-    struct frame *f = must_alloc(sizeof *f);
-    atomic_init(&f->refs, 1);
-    f->own = must_copy(bytes.p, bytes.len);
-    f->bytes = str_make(f->own, bytes.len);
+    struct frame *f = frame_new(bytes.len);
+    if (bytes.len)
+        memcpy(f->room, bytes.p, bytes.len);
     return f;
 }
 
 struct frame *frame_take(struct buf *b)
 {
-    struct frame *f = must_alloc(sizeof *f);
-    atomic_init(&f->refs, 1);
+    struct frame *f = frame_new(0);
     f->own = buf_take(b, &f->bytes.len);
     f->bytes.p = f->own;
     return f;
@@ -413,7 +427,7 @@ void frame_unref(struct frame *f)
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
         return;
     if (f->is_received)
-        zmq_msg_close(&f->received);
+        zmq_msg_close(received(f));
     free(f->own);
     free(f);
 }
@@ -426,17 +440,16 @@ Str frame_str(const struct frame *f)
 /* NULL when there is nothing. */
 static struct frame *receive_frame(struct socket *s, bool *more)
 {
-    struct frame *f = must_alloc(sizeof *f);
-    atomic_init(&f->refs, 1);
+    struct frame *f = frame_new(sizeof(zmq_msg_t));
     f->is_received = true;
-    zmq_msg_init(&f->received);
-    s->is_used = receive_part(s->zmq, &f->received);
+    zmq_msg_init(received(f));
+    s->is_used = receive_part(s->zmq, received(f));
     if (!s->is_used) {
         frame_unref(f);
         return NULL;
     }
-    f->bytes = str_make(zmq_msg_data(&f->received), zmq_msg_size(&f->received));
-    *more = zmq_msg_more(&f->received);
+    f->bytes = str_make(zmq_msg_data(received(f)), zmq_msg_size(received(f)));
+    *more = zmq_msg_more(received(f));
     return f;
 }
 
@@ -499,7 +512,7 @@ static void fill_shared(zmq_msg_t *part, struct frame *f)
         fill_copy(part, f->bytes);
         return;
     }
-    char *bytes = f->is_received ? zmq_msg_data(&f->received) : f->own;
+    char *bytes = f->is_received ? zmq_msg_data(received(f)) : f->own ? f->own : f->room;
     if (zmq_msg_init_data(part, bytes, f->bytes.len, let_go, frame_ref(f)) != 0)
         memory_is_out();
 }
