@@ -112,6 +112,7 @@ static void on_tick(void *owner)
     if (w->handover)
         handover_tick(w->handover, now);
     end_give(w, now);
+    memory_tidy(now, &w->tidy_at);
     if (w->is_stopping)
         roster_drain(w->roster, now, w->stop_at > now ? w->stop_at - now : 0);
 }

@@ -45,7 +45,7 @@ struct worker {
     size_t visits;        /* requests under way that are not streams */
     bool is_stopping;
     Msec stop_at; /* no stream is left by then */
-    Msec watchdog_at;
+    Msec watchdog_at, tidy_at;
     uint64_t requests, refused,
         broken; /* broken: connections that spoke no FastCGI, or too slowly */
 };

@@ -44,7 +44,7 @@ struct door {
     Now now;
     bool is_knocked; /* at the gate */
     bool is_tapped;  /* somebody listens */
-    Msec ticked, answered, petted;
+    Msec ticked, answered, petted, tidy_at;
     bool ready[PLACES]; /* asking ZeroMQ for what is not there is a system call each time */
 };
 
@@ -230,6 +230,7 @@ static bool turn(struct door *d, struct journal *j)
     if (d->now.mono >= d->ticked + TICK_MS) {
         d->ticked = d->now.mono;
         hub_tick(d->hub, d->now);
+        memory_tidy(d->now.mono, &d->tidy_at);
         if (d->gate)
             hub_on_turned_away(d->hub, gate_tick(d->gate, d->now.mono));
     }

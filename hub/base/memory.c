@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SMALL = 1024 };
+enum {
+    SMALL = 1024,
+    TIDY_EACH = 60000, /* ms */
+};
 
 void memory_is_out(void)
 {
@@ -19,6 +22,14 @@ void memory_is_out(void)
 void memory_share(void)
 {
     mallopt(M_ARENA_MAX, 1);
+}
+
+void memory_tidy(uint64_t now, uint64_t *next)
+{
+    if (now < *next)
+        return;
+    *next = now + TIDY_EACH;
+    malloc_trim(0);
 }
 
 static void *checked(void *p)
