@@ -186,6 +186,8 @@ Str stream_origin(const struct stream *s, char key[ADDRESS_KEY]);
 void roster_advance(struct roster *r, Cursor c);
 /* The hub put the link on that channel: a LEAVE of ours that crossed this took it off. */
 void roster_notice_crossing(struct roster *r, Str name);
+/* Of these the link does not bring all up to there. */
+void roster_uncover(struct roster *r, Str names, Cursor oldest);
 
 /* roster_clients.c */
 /* Packed clients that have no stream here, and are remembered. */

@@ -226,14 +226,18 @@ static void tell_gap(struct stream *s, const struct msg_gap *m)
     buf_fini(&names);
 }
 
-void roster_on_gap(struct roster *r, const struct msg_gap *m)
+void roster_uncover(struct roster *r, Str names, Cursor oldest)
 {
-    Str names = m->channels;
     for (Str name; list_next(&names, &name);) {
         struct subscription *sub = subscription_find(&r->subs, name);
-        if (sub && sub->is_joined && sub->covered.at < m->oldest.at)
-            sub->covered = m->oldest;
+        if (sub && sub->is_joined && sub->covered.at < oldest.at)
+            sub->covered = oldest;
     }
+}
+
+void roster_on_gap(struct roster *r, const struct msg_gap *m)
+{
+    roster_uncover(r, m->channels, m->oldest);
     struct list *node, *safe;
     LIST_EACH(node, safe, &r->streams)
     {

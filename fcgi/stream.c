@@ -267,6 +267,8 @@ static void begin(struct stream *s, const struct msg_opened *m)
     audience_enter(s);
     replay_begin(s, s->is_poll);
     Cursor oldest = m->oldest;
+    if (m->reason == GAP_PRUNED && oldest.at > r->at.at)
+        roster_uncover(r, m->missing, oldest); /* gone before the link, which lags, was there */
     bool has_gap = replay_misses(s, m->reason, m->from, &oldest);
     s->is_resumed = s->start == START_CURSOR && !has_gap;
     if (has_gap) {

@@ -186,7 +186,7 @@ static void a_floor_that_rose_is_said_once_in_the_middle(void **state)
 }
 
 /* Opened at 101 of room:1, of which the log has nothing at or below 104. */
-static struct browser *open_past_the_floor(struct desk *d)
+static struct browser *open_past_the_floor(struct desk *d, Position join)
 {
     struct stream_request q = want("room:1");
     q.start = START_CURSOR;
@@ -196,7 +196,7 @@ static struct browser *open_past_the_floor(struct desk *d)
     struct buf missing;
     buf_init(&missing, 1000);
     list_put(&missing, STR("room:1"));
-    HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(105), .from = at(101),
+    HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(join), .from = at(101),
              .reason = GAP_PRUNED, .oldest = at(104), .missing = buf_str(&missing));
     buf_fini(&missing);
     turn(d);
@@ -210,7 +210,7 @@ static void what_is_pruned_and_on_the_shelf_is_no_gap(void **state)
     for (Position p = 101; p <= 105; p++)
         hub_publishes(d, "room:1", p, "x");
     turn(d);
-    struct browser *b = open_past_the_floor(d);
+    struct browser *b = open_past_the_floor(d, 105);
     assert_null(strstr(browser_got(b), "event: gap"));
     assert_non_null(strstr(b->text.p, "\"resumed\":true"));
     assert_non_null(strstr(b->text.p, ID(102) "data: x\n\n" ID(103) "data: x\n\n" ID(
@@ -225,7 +225,7 @@ static void a_gap_ends_where_the_shelf_begins(void **state)
     for (Position p = 103; p <= 105; p++)
         hub_publishes(d, "room:1", p, "x");
     turn(d);
-    struct browser *b = open_past_the_floor(d);
+    struct browser *b = open_past_the_floor(d, 105);
     assert_non_null(strstr(browser_got(b), "\"resumed\":false"));
     assert_non_null(strstr(b->text.p, "\"oldest\":\"aaaaaaab-102\",\"reason\":\"pruned\""));
     struct msg_fetch f = next_fetch(d);
@@ -239,6 +239,19 @@ static void a_gap_ends_where_the_shelf_begins(void **state)
     turn(d);
     assert_string_equal(browser_got(b),
                         ID(103) "data: x\n\n" ID(104) "data: x\n\n" ID(105) "data: x\n\n");
+}
+
+/* The log has nothing up to 104, and the link is at 102: so the shelf will not have it. */
+static void what_is_pruned_before_the_link_is_there_is_a_gap(void **state)
+{
+    struct desk *d = *state;
+    browser_live(d, "room:1", 100);
+    for (Position p = 101; p <= 102; p++)
+        hub_publishes(d, "room:1", p, "x");
+    turn(d);
+    struct browser *b = open_past_the_floor(d, 102);
+    assert_non_null(strstr(browser_got(b), "\"resumed\":false"));
+    assert_non_null(strstr(b->text.p, "\"oldest\":\"aaaaaaab-104\",\"reason\":\"pruned\""));
 }
 
 static void equal_streams_share_a_slice(void **state)
@@ -551,6 +564,7 @@ int main(void)
         T(a_floor_that_rose_is_said_once_in_the_middle),
         T(what_is_pruned_and_on_the_shelf_is_no_gap),
         T(a_gap_ends_where_the_shelf_begins),
+        T(what_is_pruned_before_the_link_is_there_is_a_gap),
         T(equal_streams_share_a_slice),
         T(a_full_stream_holds_its_position_only),
         T(a_slow_stream_is_told_bye_and_then_cut),
