@@ -29,6 +29,7 @@ struct asked {
 struct told {
     Str channels;    /* empty: all */
     Position oldest; /* nothing above it is gone; 0: not said */
+    uint64_t ns;
     uint32_t span;
     bool is_limit;
     bool is_at_once; /* with `open`, before anything else, and not for its length */

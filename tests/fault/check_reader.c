@@ -216,7 +216,7 @@ static void on_gap(struct reader *d, size_t fact)
     Str reason = history_word(d->c->h, row->b), list = history_word(d->c->h, row->a), name;
     bool is_at_once = d->is_open && !d->is_moving && row->ns - d->open_ns <= AT_ONCE;
     bool is_limit = str_eq(reason, STR("limit"));
-    struct told t = {list, row->at, d->span, is_limit, is_at_once && !is_limit};
+    struct told t = {list, row->at, row->ns, d->span, is_limit, is_at_once && !is_limit};
     d->has_gap = true;
     d->c->r->gaps++;
     if (str_eq(reason, STR("reset")) || str_eq(reason, STR("unknown"))) {
@@ -241,7 +241,22 @@ static bool is_named(const struct told *t, Str name)
     return !t->channels.len;
 }
 
-/* What comes by a name that the gap does not name is not of what it said. */
+/* With all that it has the reader may need the log, and without one of them not: what was said to
+ * be lost is there after all. */
+static bool may_have_fewer(const struct reader *d, const struct told *t)
+{
+    for (size_t i = 0; i < d->want_count; i++) {
+        const struct wanted *w = &d->wants[i];
+        bool has_left = w->left != UINT64_MAX && w->left > t->ns;
+        bool is_leaving = w->is_late && w->epoch == EPOCH_INDEX_NONE; /* perhaps it has it */
+        if (has_left || is_leaving)
+            return true;
+    }
+    return false;
+}
+
+/* What comes by a name that the gap does not name, or that was asked for since, is not of what it
+ * said. */
 static bool is_all_named(const struct reader *d, const struct told *t, uint32_t channel)
 {
     for (size_t i = 0; i < d->want_count; i++) {
@@ -251,7 +266,7 @@ static bool is_all_named(const struct reader *d, const struct told *t, uint32_t 
     }
     for (size_t i = 0; i < d->ask_count; i++) {
         Str name = history_word(d->c->h, d->asks[i].word);
-        if (check_takes_in(d->c, name, channel) && !is_named(t, name))
+        if (check_takes_in(d->c, name, channel) && (d->asks[i].ns > t->ns || !is_named(t, name)))
             return false;
     }
     return true;
@@ -268,7 +283,7 @@ static bool was_said_lost(const struct reader *d, uint32_t channel, Position at,
         const struct told *t = &d->gaps[i];
         bool is_meant = t->span == d->span && !t->is_limit && at <= t->oldest;
         if (is_meant && reader_list_takes_in(d->c, t->channels, channel) &&
-            is_all_named(d, t, channel) &&
+            is_all_named(d, t, channel) && !may_have_fewer(d, t) &&
             at <= check_pruned_before(d->c, history_word(d->c->h, channel), begun, now))
             return true;
     }
