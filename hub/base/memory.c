@@ -8,6 +8,7 @@
 enum {
     SMALL = 1024,
     TIDY_EACH = 60000, /* ms */
+    TIDY_SHARE = 10000,
 };
 
 void memory_is_out(void)
@@ -24,12 +25,14 @@ void memory_share(void)
     mallopt(M_ARENA_MAX, 1);
 }
 
-void memory_tidy(uint64_t now, uint64_t *next)
+void memory_tidy(Msec now, Msec *next)
 {
     if (now < *next)
         return;
-    *next = now + TIDY_EACH;
+    Msec begun = clock_mono();
     malloc_trim(0);
+    Msec pause = TIDY_SHARE * (clock_mono() - begun);
+    *next = now + (pause > TIDY_EACH ? pause : TIDY_EACH);
 }
 
 static void *checked(void *p)

@@ -41,7 +41,7 @@ static void what_a_burst_needed_goes_back_once_a_minute(void **state)
 #if defined(__SANITIZE_ADDRESS__)
     skip(); /* its allocator is another */
 #endif
-    uint64_t next = 0;
+    Msec next = 0;
     memory_tidy(1000, &next);
     size_t before = resident();
     void *first = burst();
