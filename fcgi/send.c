@@ -28,7 +28,9 @@ static void put_result(struct buf *json, const struct msg_result *r, bool is_plu
     render_cursor(json, "{\"id\":", last.at ? last : CURSOR_NONE);
     if (is_plural)
         put_ids(json, r);
-    buf_printf(json, ",\"time\":%llu}", (unsigned long long)time);
+    buf_put(json, STR(",\"time\":"));
+    buf_put_u64(json, time);
+    buf_putc(json, '}');
 }
 
 static bool take_result(Str *results, struct msg_result *out)

@@ -6,9 +6,9 @@
 
 enum {
     BATCH_OPS = 2048,
-    BATCH_BYTES = 1024 * 1024,
-    LOOK_EACH = 10000, /* ms */
-    EXPIRE_KEYS = 64,  /* in a batch; twice as many as an append may add on average */
+    BATCH_BYTES = 4 * 1024 * 1024, /* in memory: a small event counts for more than a kilobyte */
+    LOOK_EACH = 10000,             /* ms */
+    EXPIRE_KEYS = 64,              /* in a batch; twice as many as an append may add on average */
     WAL_IDLE = 4 * 1024 * 1024,
     WAL_FORCED = 32 * 1024 * 1024,
 };

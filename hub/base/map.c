@@ -82,7 +82,7 @@ static struct map_slot *find(const struct map *m, Str key, uint32_t hash)
 
 void *map_get(const struct map *m, Str key)
 {
-    struct map_slot *slot = find(m, key, hash_of(key));
+    struct map_slot *slot = m->len ? find(m, key, hash_of(key)) : NULL;
     return slot ? slot->value : NULL;
 }
 
