@@ -350,6 +350,8 @@ void hub_tick(struct hub *h, Now now)
     fleeting_expire(&h->fleeting, now.mono);
     presence_expire(h);
     typing_expire(h);
+    if (h->queue == 0)
+        pool_fini(&h->publishes); /* what a burst of them took */
     if (now.mono >= h->beaten + BEAT_MS) {
         h->beaten = now.mono;
         peers_beat(h);
