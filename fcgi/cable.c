@@ -63,10 +63,8 @@ static bool connect_socket(struct cable *c, struct fault *why)
     if (!c->socket || !socket_watch(c->socket, why) ||
         !place_connect(c->socket, PLACE_HUB, w->options, c->endpoint, why))
         return false;
-    watch_open(w->loop, &c->messages, socket_fd(c->socket), on_readable);
-    watch_open(w->loop, &c->changes, socket_watch_fd(c->socket), on_change);
-    watch_set(w->loop, &c->messages, LOOP_READ);
-    watch_set(w->loop, &c->changes, LOOP_READ);
+    watch_open(w->loop, &c->messages, socket_fd(c->socket), LOOP_READ, on_readable);
+    watch_open(w->loop, &c->changes, socket_watch_fd(c->socket), LOOP_READ, on_change);
     return true;
 }
 

@@ -19,6 +19,7 @@ enum {
     END_ROOM = 4 * RECORD_HEADER
 };
 #define LINGER ((Msec)2000) /* how long a peer may go on sending after its answer */
+#define HOLD   ((Msec)50)   /* how long a stream's head waits for what follows it */
 
 void conn_doom(struct conn *c)
 {
@@ -42,7 +43,8 @@ static void no_deadline(struct conn *c)
 
 void conn_watch(struct conn *c)
 {
-    watch_set(c->all->worker->loop, &c->watch, LOOP_READ | LOOP_LEFT | (c->ship ? LOOP_WRITE : 0));
+    int more = c->ship && !c->is_held ? LOOP_WRITE : 0;
+    watch_set(c->all->worker->loop, &c->watch, LOOP_READ | LOOP_LEFT | more);
 }
 
 /* Ready for the next request, whose head has time from its first byte on. */
@@ -87,9 +89,9 @@ static void on_all_out(struct conn *c)
         close_gently(c);
 }
 
-static void put_out(struct conn *c, struct chunk *chunk, Str bytes)
+static void on_shipped(struct conn *c, enum shipped done)
 {
-    switch (ship_start(&c->ship, c->watch.fd, chunk, bytes)) {
+    switch (done) {
     case SHIP_ALL:
         break;
     case SHIP_SOME:
@@ -99,6 +101,44 @@ static void put_out(struct conn *c, struct chunk *chunk, Str bytes)
         conn_doom(c);
         break;
     }
+}
+
+static void unhold(struct conn *c)
+{
+    c->is_held = false;
+    no_deadline(c);
+}
+
+/* What was held leaves without what should have followed. */
+static void release(struct conn *c)
+{
+    if (!c->is_held)
+        return;
+    unhold(c);
+    on_shipped(c, ship_push(&c->ship, c->watch.fd));
+}
+
+/* With what was held before it. */
+static void put_behind(struct conn *c, Str bytes)
+{
+    struct buf both;
+    Str held = ship_left(c->ship);
+    buf_init(&both, held.len + bytes.len);
+    buf_put(&both, held);
+    buf_put(&both, bytes);
+    unhold(c);
+    ship_drop(&c->ship);
+    struct chunk *own = chunk_take(&both);
+    on_shipped(c, ship_start(&c->ship, c->watch.fd, own, chunk_bytes(own)));
+    chunk_unref(own);
+}
+
+static void put_out(struct conn *c, struct chunk *chunk, Str bytes)
+{
+    if (c->is_held)
+        put_behind(c, bytes);
+    else
+        on_shipped(c, ship_start(&c->ship, c->watch.fd, chunk, bytes));
 }
 
 /* Made for this connection alone; `is_last`: with the empty STDOUT, which Apache waits for, and
@@ -152,6 +192,19 @@ static bool conn_write(struct outlet *o, struct chunk *chunk)
     return c->state == CONN_SERVING && !c->ship;
 }
 
+/* Only of request 1, whose records are the chunk's. */
+static bool conn_hold(struct outlet *o, struct chunk *chunk)
+{
+    struct conn *c = conn_of(o);
+    if (c->state == CONN_DOOMED || c->scan.id != 1)
+        return conn_write(o, chunk);
+    c->pieces++;
+    c->is_held = true;
+    ship_hold(&c->ship, chunk, chunk_records(chunk));
+    set_deadline(c, HOLD);
+    return true;
+}
+
 /* Everything of the owner is out. */
 static void end_request(struct conn *c)
 {
@@ -172,6 +225,7 @@ static void conn_finish(struct outlet *o)
 {
     struct conn *c = conn_of(o);
     let_go(c);
+    release(c);
     if (c->state == CONN_DOOMED)
         return;
     set_deadline(c, c->all->worker->options->slow_timeout);
@@ -186,7 +240,7 @@ static void conn_abort(struct outlet *o)
     conn_doom(c);
 }
 
-static const struct outlet_ops ops = {conn_write, conn_finish, conn_abort};
+static const struct outlet_ops ops = {conn_write, conn_finish, conn_abort, conn_hold};
 
 static void on_room(struct conn *c)
 {
@@ -239,6 +293,7 @@ static void send_reply(struct conn *c, const struct buf *reply)
 {
     if (!reply->len || c->state == CONN_DOOMED)
         return;
+    release(c);
     bool is_out = !reply->full && !c->ship && c->state <= CONN_SERVING &&
                   send(c->watch.fd, reply->p, reply->len, MSG_NOSIGNAL) == (ssize_t)reply->len;
     if (!is_out)
@@ -324,7 +379,7 @@ static void on_events(struct watch *w, int events)
 struct conn *conn_new(struct conns *all, int fd)
 {
     struct conn *c = pool_alloc(&all->pool, sizeof *c);
-    bool ok = watch_open(all->worker->loop, &c->watch, fd, on_events);
+    bool ok = watch_open(all->worker->loop, &c->watch, fd, LOOP_READ | LOOP_LEFT, on_events);
     assert(ok); /* a socket can be waited for */
     c->outlet.ops = &ops;
     c->all = all;
@@ -338,7 +393,6 @@ static void accept_one(struct conns *all, int fd)
 {
     struct conn *c = conn_new(all, fd);
     set_deadline(c, all->worker->options->head_timeout);
-    conn_watch(c);
     on_input(c); /* what it wants is mostly there */
 }
 
@@ -390,8 +444,7 @@ struct conns *conns_new(struct worker *w, struct listener *l, struct request_par
     list_init(&all->doomed);
     heap_init(&all->deadlines);
     pool_init(&all->pool);
-    watch_open(w->loop, &all->watch, l->fd, on_connect);
-    watch_set(all->worker->loop, &all->watch, LOOP_READ);
+    watch_open(w->loop, &all->watch, l->fd, LOOP_READ, on_connect);
     return all;
 }
 
@@ -428,6 +481,10 @@ void conns_reap(struct conns *all)
 static void on_deadline(struct conn *c)
 {
     struct fault why;
+    if (c->is_held) {
+        release(c);
+        return;
+    }
     if (c->state != CONN_READING || c->scan.phase != SCAN_BODY) {
         c->all->worker->broken += c->state == CONN_READING && c->scan.phase == SCAN_HEAD;
         conn_doom(c);

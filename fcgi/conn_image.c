@@ -15,7 +15,7 @@ bool conn_give(const struct conn *c, image_giver *give, void *ctx)
     struct image_outlet m = {
         .kind = IMAGE_CONN,
         .fds = 1,
-        .deadline = left_of(c),
+        .deadline = c->is_held ? 0 : left_of(c),
         .pieces = c->pieces,
         .rest = ship_left(c->ship),
     };

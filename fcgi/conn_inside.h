@@ -28,6 +28,7 @@ struct conn {
     uint32_t pieces; /* of the answer, so far */
     enum conn_state state;
     bool is_whole; /* its end is written, too */
+    bool is_held;  /* nothing of `ship` was tried: it waits for what is written next */
 };
 
 struct conns {
@@ -49,7 +50,7 @@ struct conns {
 void conn_doom(struct conn *c);
 /* What it waits for, by its state. */
 void conn_watch(struct conn *c);
-/* A new one, of a descriptor that is its own from now on; not waited for yet. */
+/* A new one, of a descriptor that is its own from now on. */
 struct conn *conn_new(struct conns *all, int fd);
 /* conn_image.c: true: a successor has it. */
 bool conn_give(const struct conn *c, image_giver *give, void *ctx);

@@ -219,8 +219,7 @@ static bool start(struct give *g)
     bool ok = spawn(&h, true, &g->why) >= 0;
     close(ends[1]);
     g->fd = ends[0];
-    watch_open(w->loop, &g->watch, g->fd, on_word);
-    watch_set(w->loop, &g->watch, LOOP_READ);
+    watch_open(w->loop, &g->watch, g->fd, LOOP_READ, on_word);
     return ok;
 }
 

@@ -253,10 +253,9 @@ static struct call *call_new(struct handover *h, int fd, int passed, Msec deadli
     c->passed = passed;
     c->deadline = deadline;
     buf_init(&c->bytes, HANDOVER_HEAD + PARAMS_MAX + h->worker->options->max_body + PIECE);
-    bool ok = watch_open(h->worker->loop, &c->watch, fd, on_input);
+    bool ok = watch_open(h->worker->loop, &c->watch, fd, LOOP_READ, on_input);
     assert(ok); /* a socket can be waited for */
     list_append(&h->open, &c->node);
-    watch_set(h->worker->loop, &c->watch, LOOP_READ);
     if (++h->count >= CALLS_MAX)
         watch_set(h->worker->loop, &h->watch, 0); /* the others wait in the backlog */
     return c;
@@ -289,8 +288,7 @@ struct handover *handover_new(struct worker *w, int fd, struct fault *why)
         free(h);
         return NULL;
     }
-    watch_open(w->loop, &h->watch, h->fd, on_connect);
-    watch_set(h->worker->loop, &h->watch, LOOP_READ);
+    watch_open(w->loop, &h->watch, h->fd, LOOP_READ, on_connect);
     return h;
 }
 

@@ -173,10 +173,7 @@ static bool may_ask(const struct link *l)
 
 static void send_request(struct link *l, struct link_request *r)
 {
-    struct buf body;
-    buf_init(&body, LIST_MAX);
-    buf_put(&body, buf_str(&r->body));
-    if (!voice_say(&l->voice, r->verb, &body))
+    if (!voice_say_copy(&l->voice, r->verb, buf_str(&r->body)))
         return;
     link_requests_sent(&l->requests, r, l->now);
     if (r->patience == LINK_ONCE)

@@ -61,8 +61,8 @@ struct link_request;
  * there is none (body empty). Called once, never from within link_ask. The request is gone then. */
 typedef void link_answer(void *owner, Str body, const struct fault *why);
 
-/* The body is packed already, without its first field: every request begins with `ref`, and the
- * link puts that in front. Takes the buffer's memory. More than 4,096 publishes or 16 MiB in
+/* The body is packed already, its first field empty: every request begins with `ref`, and the
+ * link fills it in. Takes the buffer's memory. More than 4,096 publishes or 16 MiB in
  * flight: OVERLOAD (through `answer`). */
 struct link_request *link_ask(struct link *l, enum verb verb, struct buf *body,
                               enum link_patience patience, link_answer *answer, void *owner);

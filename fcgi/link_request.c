@@ -2,6 +2,7 @@
 
 #include "wire/refusal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void link_requests_init(struct link_requests *q, const struct options *options)
@@ -60,10 +61,10 @@ static void put_ref(struct link_requests *q, struct link_request *r, struct buf 
     uint64_t ref = ++q->last_ref;
     for (size_t i = sizeof r->ref; i-- > 0; ref >>= 8)
         r->ref[i] = (char)(ref & 0xff);
-    buf_init(&r->body, SIZE_MAX / 2);
-    buf_put(&r->body, str_make(r->ref, sizeof r->ref));
-    buf_put(&r->body, buf_str(body));
-    buf_fini(body);
+    assert(body->len >= sizeof r->ref);
+    r->body = *body;
+    buf_init(body, 0);
+    memcpy(r->body.p, r->ref, sizeof r->ref);
     r->size = r->body.len;
 }
 

@@ -189,10 +189,10 @@ static bool change(struct loop *l, struct watch *w, int how, int events)
     return epoll_ctl(l->epoll, how, w->fd, &e) == 0;
 }
 
-bool watch_open(struct loop *l, struct watch *w, int fd, loop_on_events *on_events)
+bool watch_open(struct loop *l, struct watch *w, int fd, int events, loop_on_events *on_events)
 {
     *w = (struct watch){.on_events = on_events, .fd = fd};
-    if (!change(l, w, EPOLL_CTL_ADD, 0))
+    if (!change(l, w, EPOLL_CTL_ADD, events))
         w->on_events = NULL;
     return w->on_events;
 }

@@ -37,7 +37,7 @@ struct watch {
 };
 
 /* False: such a descriptor cannot be waited for (a regular file: it is always ready). */
-bool watch_open(struct loop *l, struct watch *w, int fd, loop_on_events *on_events);
+bool watch_open(struct loop *l, struct watch *w, int fd, int events, loop_on_events *on_events);
 void watch_set(struct loop *l, struct watch *w, int events); /* 0: nothing for now */
 /* Before the descriptor is closed; one that is not open is fine. */
 void watch_close(struct loop *l, struct watch *w);

@@ -86,10 +86,8 @@ static int serve(const struct options *o, struct listener *l, const struct herit
         return refuse(&why);
     /* Whatever log_level is. */
     fprintf(stderr, "ready fcgi=%s worker=%d pid=%d\n", l->where, h->number, (int)getpid());
-    if (h->ready >= 0) {
-        watch_open(w.loop, &w.supervisor, h->ready, on_orphaned);
-        watch_set(w.loop, &w.supervisor, LOOP_ERROR);
-    }
+    if (h->ready >= 0)
+        watch_open(w.loop, &w.supervisor, h->ready, LOOP_ERROR, on_orphaned);
     if (h->takeover < 0 && h->ready >= 0)
         supervise_report(h->ready, w.number, (int)getpid());
     else if (h->takeover < 0)

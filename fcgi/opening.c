@@ -234,8 +234,10 @@ void opening_stream(struct visit *v)
         answer_head(v, stream_head);
     } else {
         put_head(&head, v, stream_head);
-        struct sink sink = sse_new(v->outlet, buf_str(&head), o.stream.envelope);
-        stream_open(v->worker->roster, &o.stream, sink, loop_now(v->worker->loop));
+        struct worker *w = v->worker;
+        struct sink sink =
+            sse_new(v->outlet, buf_str(&head), o.stream.envelope, link_is_up(w->link));
+        stream_open(w->roster, &o.stream, sink, loop_now(w->loop));
         buf_fini(&head);
         visit_leave(v);
     }

@@ -20,6 +20,9 @@ struct outlet_ops {
     void (*finish)(struct outlet *o);
     /* Closes as it is, at once: a browser that does not read. As after finish, it is gone. */
     void (*abort)(struct outlet *o);
+    /* As write, for what is followed by more in a moment and may leave with that. NULL: there is no
+     * such thing here. */
+    bool (*hold)(struct outlet *o, struct chunk *c);
 };
 
 /* What writes into an outlet, written down for another worker (image.def). */

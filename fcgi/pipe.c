@@ -78,7 +78,7 @@ static void pipe_abort(struct outlet *o)
     doom(p);
 }
 
-static const struct outlet_ops ops = {pipe_write, pipe_finish, pipe_abort};
+static const struct outlet_ops ops = {pipe_write, pipe_finish, pipe_abort, NULL};
 
 static void on_room(struct pipe *p)
 {
@@ -110,9 +110,8 @@ struct outlet *pipe_new(struct pipes *all, int fd)
     p->outlet.ops = &ops;
     p->all = all;
     p->fd = fd;
-    watch_open(all->loop, &p->watch, fd, on_events);
+    watch_open(all->loop, &p->watch, fd, LOOP_ERROR, on_events);
     list_append(&all->open, &p->node);
-    watch_pipe(p);
     return &p->outlet;
 }
 

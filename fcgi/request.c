@@ -17,29 +17,50 @@ struct request {
     Str vars[]; /* NAME=VALUE; their bytes follow */
 };
 
+/* A request as it is put for the library: four records beside those of the params, which may need
+ * two. */
+enum { MEMORY = PARAMS_MAX + 7 * RECORD_HEADER };
+
 struct request_parser {
     FCGX_Request fcgi;
-    int memory; /* a memfd that the library reads a request from */
+    int memory;  /* a memfd that the library reads a request from; -1: none */
+    char *bytes; /* the same, mapped: filling it is no system call */
+    struct buf records;
 };
 
-/* -1: no descriptor is left. */
-static int memory_open(void)
+/* False: no descriptor is left. */
+static bool memory_open(struct request_parser *p)
 {
-    return memfd_create("belfry-request", MFD_CLOEXEC);
+    p->memory = memfd_create("belfry-request", MFD_CLOEXEC);
+    if (p->memory < 0)
+        return false;
+    if (ftruncate(p->memory, MEMORY) != 0)
+        memory_is_out();
+    p->bytes = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, p->memory, 0);
+    if (p->bytes == MAP_FAILED)
+        memory_is_out();
+    return true;
+}
+
+/* Its descriptor is closed. */
+static void memory_forget(struct request_parser *p)
+{
+    munmap(p->bytes, MEMORY);
+    p->memory = -1;
 }
 
 struct request_parser *request_parser_new(struct fault *why)
 {
-    int fd = memory_open();
-    if (fd < 0) {
+    struct request_parser *p = must_alloc(sizeof *p);
+    if (!memory_open(p)) {
         fail(why, REFUSE_INTERNAL, "no memory file: %s", strerror(errno));
+        free(p);
         return NULL;
     }
-    struct request_parser *p = must_alloc(sizeof *p);
     if (FCGX_Init() != 0)
         memory_is_out();
     FCGX_InitRequest(&p->fcgi, -1, 0);
-    p->memory = fd;
+    buf_init(&p->records, MEMORY);
     return p;
 }
 
@@ -47,7 +68,11 @@ void request_parser_free(struct request_parser *p)
 {
     if (!p)
         return;
-    close(p->memory);
+    if (p->memory >= 0) {
+        close(p->memory);
+        memory_forget(p);
+    }
+    buf_fini(&p->records);
     free(p);
 }
 
@@ -55,25 +80,22 @@ void request_parser_free(struct request_parser *p)
  * scan.h as pairs, its records never get here. */
 static void put_records(struct buf *out, Str params)
 {
-    static const char zeros[RECORD_HEADER];
     const char begin[8] = {0, ROLE_RESPONDER, KEEP_CONN};
     record_put(out, RECORD_BEGIN, 1, str_make(begin, sizeof begin));
     record_put_all(out, RECORD_PARAMS, 1, params, RECORD_MAX);
     record_put(out, RECORD_PARAMS, 1, STR_NONE);
     record_put(out, RECORD_STDIN, 1, STR_NONE);
-    /* What a longer one left behind it is never read: this is no record. */
-    buf_put(out, str_make(zeros, sizeof zeros));
 }
 
-static bool fill_memory(int fd, Str params)
+/* At the end of the file, so that nothing of an earlier request can be read behind it. */
+static bool fill_memory(struct request_parser *p, Str params)
 {
-    struct buf records;
-    buf_init(&records, PARAMS_MAX + 8 * RECORD_HEADER);
-    put_records(&records, params);
-    bool ok = !records.full && pwrite(fd, records.p, records.len, 0) == (ssize_t)records.len &&
-              lseek(fd, 0, SEEK_SET) == 0;
-    buf_fini(&records);
-    return ok;
+    struct buf *b = &p->records;
+    buf_clear(b);
+    put_records(b, params);
+    off_t at = (off_t)(MEMORY - b->len);
+    memcpy(p->bytes + at, b->p, b->len);
+    return !b->full && lseek(p->memory, at, SEEK_SET) == at;
 }
 
 /* Copies the variables into one allocation. */
@@ -116,15 +138,13 @@ static void take_body(struct request *r, struct buf *body)
 
 struct request *request_parse(struct request_parser *p, Str params, struct buf *body)
 {
-    if (p->memory < 0)
-        p->memory = memory_open();
-    if (!fill_memory(p->memory, params))
+    if ((p->memory < 0 && !memory_open(p)) || !fill_memory(p, params))
         return NULL;
     p->fcgi.ipcFd = p->memory;
     p->fcgi.keepConnection = 1;
     FCGX_Detach(&p->fcgi);
     if (FCGX_Accept_r(&p->fcgi) < 0) {
-        p->memory = memory_open(); /* the library closed the old one */
+        memory_forget(p); /* the library closed it */
         return NULL;
     }
     /* The end of PARAMS is reported as success even where it is an error. */

@@ -55,7 +55,7 @@ static bool path_split(struct path *p, Str text, bool is_decoded, struct fault *
     if (text.len > PATH_MAX_BYTES)
         return fail(why, REFUSE_NOT_FOUND, "path: more than %d bytes", PATH_MAX_BYTES);
     buf_init(&p->memory, PATH_MAX_BYTES);
-    buf_room(&p->memory, PATH_MAX_BYTES); /* so that it never moves */
+    buf_room(&p->memory, text.len); /* decoding makes it no longer, so it never moves */
     for (Str piece; str_cut(&text, '/', &piece);) {
         size_t at = p->memory.len;
         if (!piece.len)

@@ -42,6 +42,12 @@ enum shipped ship_start(struct ship **s, int fd, struct chunk *c, Str bytes)
     return done;
 }
 
+void ship_hold(struct ship **s, struct chunk *c, Str bytes)
+{
+    assert(!*s);
+    *s = ship_new(chunk_ref(c), bytes);
+}
+
 enum shipped ship_push(struct ship **s, int fd)
 {
     enum shipped done = push(fd, &(*s)->left);

@@ -12,6 +12,8 @@ enum shipped { SHIP_ALL, SHIP_SOME, SHIP_BROKEN };
 /* Writes the bytes, which are the chunk's; what does not go out is kept, with a reference. Only
  * when nothing is left. */
 enum shipped ship_start(struct ship **s, int fd, struct chunk *c, Str bytes);
+/* Keeps the bytes without having tried, for ship_push. */
+void ship_hold(struct ship **s, struct chunk *c, Str bytes);
 /* Goes on. */
 enum shipped ship_push(struct ship **s, int fd);
 void ship_drop(struct ship **s);

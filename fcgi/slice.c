@@ -139,7 +139,6 @@ void slice_want(struct slices *ss, struct slice_waiter *w, Position after, Posit
     struct buf body;
     buf_init(&body, LIST_MAX);
     msg_fetch_pack(&body, &m);
-    buf_drop(&body, sizeof m.ref);
     struct slice *s = map_get(&ss->by_body, buf_str(&body));
     if (!s) {
         s = must_alloc(sizeof *s);

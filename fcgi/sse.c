@@ -165,13 +165,15 @@ struct sink sse_restore(struct outlet *o, bool envelope, bool is_full)
     return (struct sink){envelope ? &envelope_ops : &plain_ops, o, is_full};
 }
 
-struct sink sse_new(struct outlet *o, Str head, bool envelope)
+struct sink sse_new(struct outlet *o, Str head, bool envelope, bool is_more_coming)
 {
     struct sink s = sse_restore(o, envelope, false);
     struct buf b;
     buf_init(&b, TEXT_MAX);
     buf_put(&b, head);
     put_retry(&b, RETRY_LEAST, RETRY_MOST);
-    s.is_full = !put_out(o, &b);
+    struct chunk *c = chunk_take(&b);
+    s.is_full = !(is_more_coming && o->ops->hold ? o->ops->hold : o->ops->write)(o, c);
+    chunk_unref(c);
     return s;
 }

@@ -6,9 +6,9 @@
 #include "outlet.h"
 #include "sink.h"
 
-/* `head` is the head of the answer (Status, Content-Type, …), written at once together with
- * `retry:`. */
-struct sink sse_new(struct outlet *o, Str head, bool envelope);
+/* `head` is the head of the answer (Status, Content-Type, …), written together with `retry:`: at
+ * once, or where more is coming soon with that, if it does. */
+struct sink sse_new(struct outlet *o, Str head, bool envelope, bool is_more_coming);
 /* One whose head is out already; is_full: the outlet has still to get rid of something. */
 struct sink sse_restore(struct outlet *o, bool envelope, bool is_full);
 

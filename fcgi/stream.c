@@ -148,7 +148,6 @@ void stream_ask(struct stream *s, const struct stream_request *q)
     struct buf body;
     buf_init(&body, LIST_MAX);
     msg_open_pack(&body, &m);
-    buf_drop(&body, sizeof m.ref);
     s->arrival->ask = link_ask(s->roster->link, VERB_OPEN, &body, LINK_ALWAYS, on_opened, s);
 }
 

@@ -174,8 +174,7 @@ bool take_over(struct worker *w, struct fault *why)
         return false;
     if (t->listener->lock >= 0)
         lockfile_sign(t->listener->lock);
-    watch_open(w->loop, &t->watch, t->fd, on_late);
-    watch_set(w->loop, &t->watch, LOOP_READ);
+    watch_open(w->loop, &t->watch, t->fd, LOOP_READ, on_late);
     log_info("took over", kn("streams", roster_streams(w->roster)),
              kn("connections", conns_count(w->conns)), kn("hub", link_is_up(w->link)));
     return true;

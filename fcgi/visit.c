@@ -127,6 +127,5 @@ void visit_ask(struct visit *v, enum verb verb, struct buf *body, enum link_pati
                void (*on_answer)(struct visit *v, Str body))
 {
     v->on_answer = on_answer;
-    buf_drop(body, sizeof(uint64_t)); /* the link puts its own ref there */
     v->asked = link_ask(v->worker->link, verb, body, patience, on_link_answer, v);
 }

@@ -18,12 +18,9 @@ static bool send(struct voice *v, struct header header, struct buf *body)
     return ok;
 }
 
-static bool gather(struct voice *v, struct header header, struct buf *body)
+static bool gather(struct voice *v, struct header header, Str body)
 {
-    bool ok = v->may_bundle && bundle_put(&v->bundle, header, buf_str(body));
-    if (ok)
-        buf_fini(body);
-    return ok;
+    return v->may_bundle && bundle_put(&v->bundle, header, body);
 }
 
 static void send_bundle(struct voice *v)
@@ -34,13 +31,34 @@ static void send_bundle(struct voice *v)
         v->is_cut = true;
 }
 
-bool voice_say(struct voice *v, enum verb verb, struct buf *body)
+/* False: it is to be sent by itself. */
+static bool begin(struct voice *v, enum verb verb, Str body, struct header *header)
 {
-    struct header header = {PROTOCOL_VERSION, (uint8_t)verb, ++v->said};
-    if (gather(v, header, body))
+    *header = (struct header){PROTOCOL_VERSION, (uint8_t)verb, ++v->said};
+    if (gather(v, *header, body))
         return true;
     send_bundle(v); /* what was said before it */
-    return gather(v, header, body) || send(v, header, body);
+    return gather(v, *header, body);
+}
+
+bool voice_say(struct voice *v, enum verb verb, struct buf *body)
+{
+    struct header header;
+    if (!begin(v, verb, buf_str(body), &header))
+        return send(v, header, body);
+    buf_fini(body);
+    return true;
+}
+
+bool voice_say_copy(struct voice *v, enum verb verb, Str body)
+{
+    struct header header;
+    struct buf copy;
+    if (begin(v, verb, body, &header))
+        return true;
+    buf_init(&copy, body.len);
+    buf_put(&copy, body);
+    return send(v, header, &copy);
 }
 
 bool voice_flush(struct voice *v)

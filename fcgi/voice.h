@@ -18,6 +18,7 @@ void voice_init(struct voice *v, struct link_out out);
 void voice_fini(struct voice *v);
 /* Takes the body. False: nobody is connected. */
 bool voice_say(struct voice *v, enum verb verb, struct buf *body);
+bool voice_say_copy(struct voice *v, enum verb verb, Str body);
 /* What was gathered leaves. False: that, or something before it, could not. */
 bool voice_flush(struct voice *v);
 /* To whom it was said is no more; whoever comes says anew what he reads. */

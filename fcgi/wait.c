@@ -37,7 +37,7 @@ static void wait_abort(struct outlet *o)
     wait_free(w);
 }
 
-static const struct outlet_ops ops = {wait_write, wait_finish, wait_abort};
+static const struct outlet_ops ops = {wait_write, wait_finish, wait_abort, NULL};
 
 static void on_writable(void *owner)
 {

@@ -80,19 +80,19 @@ bool buf_put_u64(struct buf *b, uint64_t n)
 
 bool buf_printf(struct buf *b, const char *format, ...)
 {
-    va_list args;
+    va_list args, again;
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    va_copy(again, args);
+    size_t room = b->cap - b->len;
+    int n = vsnprintf(b->cap ? b->p + b->len : NULL, room, format, args);
+    bool ok = n >= 0 && reserve(b, (size_t)n);
+    if (ok && (size_t)n >= room)
+        vsnprintf(b->p + b->len, (size_t)n + 1, format, again);
+    va_end(again);
     va_end(args);
-    if (n < 0 || !reserve(b, (size_t)n)) {
-        b->full = true;
-        return false;
-    }
-    va_start(args, format);
-    vsnprintf(b->p + b->len, (size_t)n + 1, format, args);
-    va_end(args);
-    b->len += (size_t)n;
-    return true;
+    b->len += ok ? (size_t)n : 0;
+    b->full |= !ok;
+    return ok;
 }
 
 void buf_drop(struct buf *b, size_t n)

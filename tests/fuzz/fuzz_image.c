@@ -27,7 +27,7 @@ static void end(struct outlet *o)
     (void)o;
 }
 
-static const struct outlet_ops outlet_ops = {write_chunk, end, end};
+static const struct outlet_ops outlet_ops = {write_chunk, end, end, NULL};
 
 static bool send_nothing(void *ctx, struct header header, struct buf *body)
 {

@@ -40,7 +40,7 @@ static void end(struct outlet *o)
     ((struct browser *)(void *)o)->outlet.owner = NULL;
 }
 
-static const struct outlet_ops browser_ops = {take_chunk, end, end};
+static const struct outlet_ops browser_ops = {take_chunk, end, end, NULL};
 
 static void open_all(struct roster *r, struct browser *browsers)
 {
@@ -62,7 +62,7 @@ static void open_all(struct roster *r, struct browser *browsers)
         struct outlet *o = &browsers[i].outlet;
         o->ops = &browser_ops;
         struct sink sink = q.poll ? poll_new(o, STR_NONE, STR_NONE, STR_NONE, q.limit)
-                                  : sse_new(o, STR("\n"), i == 2);
+                                  : sse_new(o, STR("\n"), i == 2, false);
         stream_open(r, &q, sink, 1000);
     }
 }

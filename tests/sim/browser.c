@@ -135,7 +135,7 @@ static void abort_text(struct outlet *o)
     end_text(o);
 }
 
-static const struct outlet_ops ops = {write_text, end_text, abort_text};
+static const struct outlet_ops ops = {write_text, end_text, abort_text, NULL};
 
 static void set_start(const struct browser *p, struct stream_request *q, char text[CURSOR_TEXT])
 {
@@ -211,7 +211,7 @@ static void open_stream(struct browser *p, struct workside *k, const struct righ
     struct hold *h = hold_of(p);
     *h = (struct hold){.outlet.ops = &ops, .page = p};
     struct sink sink = p->is_poll ? poll_new(&h->outlet, STR_NONE, STR("503"), STR("503"), p->limit)
-                                  : sse_new(&h->outlet, STR("\n"), p->has_envelope);
+                                  : sse_new(&h->outlet, STR("\n"), p->has_envelope, false);
     h->stream = stream_open(k->roster, &q, sink, w->mono);
     p->answer_at = w->mono + dice_roll(&p->dice, WAIT_MOST);
     buf_fini(&names);
@@ -411,7 +411,6 @@ static void send_post(struct browser *p, unsigned channels, bool is_adding)
         m.at = p->began;
     }
     msg_change_pack(&body, &m);
-    buf_drop(&body, sizeof m.ref);
     if (is_adding)
         note_asks(p, channels);
     else

@@ -140,7 +140,6 @@ static void pack(const struct meant *m, struct buf *body)
     msg_publish_pack(body, &(struct msg_publish){.user = str_of(m->is_anns ? "ann" : ""),
                                                  .key = str_of(m->key),
                                                  .sends = buf_str(&sends)});
-    buf_drop(body, sizeof(uint64_t));
     buf_fini(&sends);
     buf_fini(&item);
     buf_fini(&names);

@@ -7,6 +7,7 @@ import types
 
 import pytest
 
+import fastcgi
 from belfry import Hub, ROOT, World, clean_environment, free_port, now, request, until
 from sse import Closed, Stream, numbers
 
@@ -159,6 +160,22 @@ def test_a_stopped_hub_is_survived(hub, site):
         sent = site.send("a", {"n": 1})
         assert stream.next().id == sent
         assert not stream.closed
+
+
+def test_a_streams_head_waits_for_the_hub_but_not_long(hub, worker):
+    """It leaves in one write with `connected`; by itself while the hub, which is there, says nothing."""
+    def first_read():
+        with fastcgi.connect(worker) as peer:
+            peer.sendall(fastcgi.get("/events?channel=a"))
+            return peer.recv(65536)
+    together = [b"event: connected" in first_read() for _ in range(10)]
+    assert together.count(True) >= 6, "most: on a busy machine the hub may be late"
+    hub.program.signal(signal.SIGSTOP)
+    began = now()
+    head = first_read()
+    assert b"200 OK" in head and b"retry:" in head and b"connected" not in head
+    assert now() - began < 1
+    hub.program.signal(signal.SIGCONT)
 
 
 def test_a_reader_that_reconnects_all_the_time_misses_nothing(hub, site):

@@ -196,7 +196,7 @@ static void abort_outlet(struct outlet *o)
     ((struct browser *)(void *)o)->is_aborted = true;
 }
 
-static const struct outlet_ops browser_ops = {write_chunk, finish, abort_outlet};
+static const struct outlet_ops browser_ops = {write_chunk, finish, abort_outlet, NULL};
 
 static struct browser *browser_new(struct desk *d)
 {
@@ -231,7 +231,7 @@ struct stream_request want(const char *channels)
 struct browser *browser_open(struct desk *d, const struct stream_request *q)
 {
     struct browser *b = browser_new(d);
-    struct sink sink = sse_new(&b->outlet, STR("Status: 200 OK\r\n\r\n"), q->envelope);
+    struct sink sink = sse_new(&b->outlet, STR("Status: 200 OK\r\n\r\n"), q->envelope, false);
     b->read = b->text.len;
     b->stream = stream_open(d->roster, q, sink, d->now);
     return b;

@@ -57,7 +57,6 @@ static void a_repeated_publish_that_is_refused_is_of_unknown_outcome(void **stat
     int code = -1;
     buf_init(&body, 1000);
     msg_publish_pack(&body, &(struct msg_publish){.key = STR("k")});
-    buf_drop(&body, REQUEST_REF);
     link_ask(d->link, VERB_PUBLISH, &body, LINK_BRIEF, on_published, &code);
     link_on_disconnected(d->link, d->now);
     link_on_connected(d->link, d->now);

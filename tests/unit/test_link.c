@@ -24,7 +24,6 @@ static struct link_request *publish(struct desk *d, enum link_patience patience,
     buf_init(&body, 1 << 20);
     struct msg_publish m = {.user = STR("alice")};
     msg_publish_pack(&body, &m);
-    buf_drop(&body, REQUEST_REF);
     return link_ask(d->link, VERB_PUBLISH, &body, patience, on_answer, h);
 }
 
