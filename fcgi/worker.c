@@ -52,13 +52,17 @@ static void flush(struct worker *w, Msec now)
 }
 
 /* While the hub is at several publishes, those that come gather: one turn takes them all, and each
- * process and thread on the way is woken once for all of them. */
+ * process and thread on the way is woken once for all of them. Where neither the hub said anything
+ * nor anybody came, the loop sleeps. */
 static bool gather(struct worker *w, Msec now)
 {
-    if (link_publishes(w->link) < BUSY || !link_is_up(w->link))
+    bool is_busy = link_publishes(w->link) >= BUSY && link_is_up(w->link);
+    if (!is_busy || w->requests == w->gathered)
         return false;
-    if (cable_wait(w->cable, GATHER_MS))
+    bool is_told = cable_wait(w->cable, GATHER_MS);
+    if (is_told)
         cable_drain(w->cable, now);
+    w->gathered = is_told ? 0 : w->requests;
     return true;
 }
 

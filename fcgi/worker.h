@@ -46,6 +46,7 @@ struct worker {
     bool is_stopping;
     Msec stop_at; /* no stream is left by then */
     Msec watchdog_at, tidy_at;
+    uint64_t gathered; /* requests there were when waiting for the hub was in vain; else 0 */
     uint64_t requests, refused,
         broken; /* broken: connections that spoke no FastCGI, or too slowly */
 };

@@ -101,7 +101,7 @@ def posts(system, scale):
     """Single events by POST over kept connections, nobody listening."""
     publish(system, seconds=0.3, flight=8)
     found = []
-    for flight in (8, 64):
+    for flight in (8, 64, 256):
         span = Span(system)
         sent = publish(system, seconds=scale.seconds, flight=flight)
         found.append({"flight": flight, "publishes_per_second": sent["per_second"],

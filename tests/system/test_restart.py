@@ -1,8 +1,12 @@
 """Parts that die, stop and come back: no stream is cut by the hub, nothing is lost or doubled."""
+import fcntl
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
+import termios
 import types
 
 import pytest
@@ -176,6 +180,33 @@ def test_a_streams_head_waits_for_the_hub_but_not_long(hub, worker):
     assert b"200 OK" in head and b"retry:" in head and b"connected" not in head
     assert now() - began < 1
     hub.program.signal(signal.SIGCONT)
+
+
+def unread(peer):
+    """How much of what was sent is on its way still."""
+    return struct.unpack("i", fcntl.ioctl(peer, termios.TIOCOUTQ, b"\0" * 4))[0]
+
+
+def switches(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read(), re.M)[1])
+
+
+def test_a_hub_that_hangs_keeps_no_worker_busy(hub, worker):
+    """Publishes gather for a millisecond while the hub is at others; without a word of it they wait."""
+    body = b'{"channel":"a","data":1}'
+    hub.program.signal(signal.SIGSTOP)
+    peers = [fastcgi.connect(worker) for _ in range(4)]
+    for peer in peers:
+        peer.sendall(fastcgi.begin() + fastcgi.record(fastcgi.PARAMS, fastcgi.params(
+            "POST", "/events/send", CONTENT_TYPE="application/json", CONTENT_LENGTH=str(len(body)))) +
+            fastcgi.record(fastcgi.PARAMS) + fastcgi.record(fastcgi.STDIN, body) + fastcgi.record(fastcgi.STDIN))
+    until(lambda: not any(map(unread, peers)), 5)
+    began, before = now(), switches(worker.pid)
+    until(lambda: now() - began > 0.5)
+    assert switches(worker.pid) - before < 200
+    hub.program.signal(signal.SIGCONT)
+    assert all(b"200 OK" in fastcgi.answer(peer) for peer in peers)
 
 
 def test_a_reader_that_reconnects_all_the_time_misses_nothing(hub, site):
