@@ -158,8 +158,21 @@ static void add_to_seats(struct roster *r, struct subscription *sub, struct item
     }
 }
 
+/* What passed between two polls of a client follows its OPENED, and is for that poll alone. */
+static void add_to_new_poll(struct roster *r, const struct page *p, struct item *i)
+{
+    struct stream *s = r->came;
+    if (!s || s->page != p || !s->is_poll)
+        return;
+    stream_leave_live(s, r->flushed);
+    if (s->state != STREAM_BEHIND)
+        return;
+    replay_keep(s, i);
+    stream_wake(s);
+}
+
 /* To one client alone, on whatever channels it is; live ones only, since it is not kept. A poll
- * that has just come may not be live yet, and what passed between two polls is for it. */
+ * that has just come may not be live yet. */
 static void add_to_page(struct roster *r, const struct page *p, struct item *i)
 {
     struct list *node, *safe;
@@ -187,7 +200,9 @@ void audience_spread(struct roster *r, struct item *i)
     const struct event *e = i->event;
     struct page *p = page_find(&r->pages, e->to.len ? e->to : e->exclude);
     if (e->to.len) {
-        if (p)
+        if (p && e->channel.len)
+            add_to_new_poll(r, p, i);
+        else if (p)
             add_to_page(r, p, i);
         return;
     }

@@ -260,6 +260,7 @@ static void begin(struct stream *s, const struct msg_opened *m)
     struct roster *r = s->roster;
     s->page = page_enter(&r->pages, m->client, stream_user(s), s->is_named, s->is_poll);
     list_append(&s->page->streams, &s->mates);
+    r->came = s;
     end_arrival(s);
     s->at = s->opened = m->from;
     s->state = STREAM_BEHIND;
@@ -295,6 +296,7 @@ static void on_opened(void *owner, Str body, const struct fault *why)
     if (is_whole && m.code == REFUSE_NOT && client_is_valid(m.client, "client", NULL)) {
         roster_advance(s->roster, m.join);
         bool is_all = join_parts(s, &m);
+        s->roster->came = NULL;
         if (is_over)
             tell_close(s->roster, m.client, s->is_poll);
         else
@@ -419,6 +421,7 @@ static void end_sink(struct stream *s)
 void stream_reap(struct stream *s)
 {
     struct roster *r = s->roster;
+    r->came = r->came == s ? NULL : r->came;
     list_remove(&s->place);
     end_sink(s);
     s->state = STREAM_GONE;

@@ -261,6 +261,24 @@ static void what_passed_between_two_polls_is_answered(void **state)
                            "\"data\":{},\"user\":null,\"time\":0}]"));
 }
 
+static void what_passed_between_two_polls_is_for_the_one_that_came(void **state)
+{
+    struct desk *d = *state;
+    struct browser *first = poll_from(d, 100, 10);
+    hub_opens(d, 100, 100);
+    turn(d);
+    struct browser *second = poll_from(d, 100, 10);
+    hub_opens(d, 100, 100);
+    struct event e = {.flags = EVENT_EPHEMERAL,
+                      .channel = STR("room:1"),
+                      .data = STR("x"),
+                      .to = STR("client-of-the-poll")};
+    hub_event(d, &e);
+    turn(d);
+    assert_string_equal(browser_got(first), "");
+    assert_non_null(strstr(browser_got(second), "\"data\":\"x\""));
+}
+
 /* It comes by the client's name, so the pattern's rights are asked for apart. */
 static void what_passed_between_two_polls_and_is_not_allowed_is_left_out(void **state)
 {
@@ -369,6 +387,7 @@ int main(void)
         T(a_full_answer_does_not_wait_for_more_rows),
         T(a_gap_alone_is_an_answer),
         T(what_passed_between_two_polls_is_answered),
+        T(what_passed_between_two_polls_is_for_the_one_that_came),
         T(what_passed_between_two_polls_and_is_not_allowed_is_left_out),
         T(one_that_goes_leaves_nothing),
         T(what_excludes_a_client_stays_so_between_its_polls),
