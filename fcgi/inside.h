@@ -177,6 +177,7 @@ struct roster {
     uint64_t sent; /* deliveries of this flush to those that are live */
     uint64_t pace; /* such deliveries a ms, of late */
     Msec paced;    /* the flush that `pace` takes in last */
+    size_t crowd;  /* how many publish, of late */
     Msec pause;    /* because of what was found waiting */
     struct roster_counts counts;
 };

@@ -559,6 +559,13 @@ size_t link_publishes(const struct link *l)
     return l->requests.publishes;
 }
 
+size_t link_crowd(struct link *l)
+{
+    size_t most = l->requests.crowd;
+    l->requests.crowd = l->requests.publishes;
+    return most;
+}
+
 bool link_is_rejected(const struct link *l, struct fault *why)
 {
     if (l->rejected.code)

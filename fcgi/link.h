@@ -42,6 +42,7 @@ Str link_name(const struct link *l);
 bool link_is_up(const struct link *l);       /* welcomed, and heard of within 3 s */
 bool link_is_writable(const struct link *l); /* up, and the log takes publishes */
 size_t link_publishes(const struct link *l); /* that are not answered */
+size_t link_crowd(struct link *l);           /* the most of them since this was asked */
 bool link_is_rejected(const struct link *l, struct fault *why); /* protocol version */
 Cursor link_head(const struct link *l); /* the log's newest that is known here */
 Msec link_wall(const struct link *l);   /* wall clock of this turn, for expiry */

@@ -82,6 +82,7 @@ struct link_request *link_requests_add(struct link_requests *q, enum verb verb, 
         q->waiting++;
     if (verb == VERB_PUBLISH) {
         q->publishes++;
+        q->crowd = q->publishes > q->crowd ? q->publishes : q->crowd;
         q->publish_bytes += r->size;
     }
     if (q->publishes > PUBLISHES_MAX || q->publish_bytes > PUBLISH_BYTES_MAX)

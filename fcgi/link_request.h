@@ -33,6 +33,7 @@ struct link_requests {
     struct map by_ref;
     uint64_t last_ref;
     size_t publishes, publish_bytes;
+    size_t crowd;   /* the most publishes since it was asked for */
     size_t waiting; /* not sent, and not patient for ever */
 };
 

@@ -13,7 +13,9 @@ enum { LIST_MAX = 1024 * 1024 * 1024 };
 /* A flush that wrote to so many streams is followed by a pause: a longer one where more is
  * delivered than is usual (in a ms), and where there are more streams. */
 enum { BUSY_WRITES = 256, PAUSE = 5, LONGEST_PAUSE = 200 };
-enum { USUAL = 125, EASE = 5000, WRITES_A_MS = 25 };
+enum { USUAL = 125, EASE = 5000 };
+/* How long at most, in us for each stream: one for each that publishes, or so many events found. */
+enum { FEW = 8, MANY = 40, FOUND_A_PUBLISHER = 16, LAPS = 2 };
 
 struct roster *roster_new(const struct options *options, struct link *link)
 {
@@ -357,6 +359,21 @@ static Msec pause_for_waiting(struct roster *r, Msec most)
     return r->pause;
 }
 
+/* Where few publish at a time, what counts is how soon their events arrive; where many do, that
+ * they all get through. A round of the web server costs the same whatever it brings: where hardly
+ * any of those that publish got a second event in meanwhile, a longer pause makes it worth while.
+ */
+static Msec longest_pause(struct roster *r)
+{
+    size_t found = r->sent / r->writes, publishers = link_crowd(r->link);
+    size_t crowd = publishers > found / FOUND_A_PUBLISHER ? publishers : found / FOUND_A_PUBLISHER;
+    size_t eased = found < LAPS * publishers ? r->crowd * 5 / 4 : r->crowd * 3 / 4;
+    r->crowd = crowd > eased ? crowd : eased;
+    r->crowd = r->crowd < FEW ? FEW : r->crowd < MANY ? r->crowd : MANY;
+    Msec most = PAUSE + r->writes * r->crowd / 1000;
+    return most < LONGEST_PAUSE ? most : LONGEST_PAUSE;
+}
+
 /* Web servers write as often as they are written to, and that is what costs most: so what comes
  * while they are at it leaves together, and the more comes, the longer is waited for it. */
 static Msec pause_after(struct roster *r, Msec now)
@@ -366,8 +383,7 @@ static Msec pause_after(struct roster *r, Msec now)
         return 0;
     r->pace = (3 * r->pace + r->sent / since) / 4;
     r->paced = now;
-    Msec most = PAUSE + r->writes / WRITES_A_MS;
-    most = most < LONGEST_PAUSE ? most : LONGEST_PAUSE;
+    Msec most = longest_pause(r);
     Msec pause = PAUSE + (r->pace > USUAL ? (r->pace - USUAL) * r->writes / EASE : 0);
     Msec waiting = pause_for_waiting(r, most);
     pause = pause > waiting ? pause : waiting;

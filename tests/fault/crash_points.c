@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -180,6 +181,14 @@ ssize_t writev(int fd, const struct iovec *v, int n)
     next = next ? next : NEXT(writev);
     pass("stream");
     return next(fd, v, n);
+}
+
+ssize_t send(int fd, const void *p, size_t len, int flags)
+{
+    static __typeof__(&send) next;
+    next = next ? next : NEXT(send);
+    pass("stream");
+    return next(fd, p, len, flags);
 }
 
 ssize_t write(int fd, const void *p, size_t len)

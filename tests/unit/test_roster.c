@@ -1,6 +1,8 @@
 /* The roster: subscriptions that linger, channels added and taken off, held starts, clients. */
 #include "desk.h"
 
+#include "link_request.h"
+
 #include "inside.h"
 #include "wire/refusal.h"
 
@@ -414,28 +416,64 @@ static void all_streams_of_a_busy_turn_are_paced(void **state)
     assert_int_equal(roster_next_flush(d->roster, d->now), d->now);
 }
 
-/* Ten events of 300 streams each 5 ms are more than is usual; one event each 20 ms is not. */
+/* So many turns with so many events each, so far apart; how long then the pause is. */
+static Msec pause_at(struct desk *d, Position *at, int turns, int events, Msec apart)
+{
+    for (int i = 0; i < turns; i++, d->now += apart) {
+        for (int k = 0; k < events; k++)
+            hub_publishes(d, "room:1", ++*at, "x");
+        turn(d);
+    }
+    d->now -= apart;
+    hub_publishes(d, "room:1", ++*at, "x");
+    Msec pause = roster_next_flush(d->roster, d->now) - d->now;
+    d->now += apart;
+    return pause;
+}
+
+/* Ten events of 1,000 streams each 5 ms are more than is usual, a thousand many; one each 20 ms is
+ * neither. */
 static void pauses_grow_with_what_is_delivered(void **state)
 {
     struct desk *d = *state;
-    for (int i = 0; i < 300; i++)
-        browser_live(d, "room:1", 100);
     Position at = 100;
-    for (int i = 0; i < 10; i++, d->now += 5) {
-        for (int k = 0; k < 10; k++)
-            hub_publishes(d, "room:1", ++at, "x");
-        turn(d);
-    }
-    d->now -= 5;
-    hub_publishes(d, "room:1", ++at, "x");
-    assert_in_range(roster_next_flush(d->roster, d->now), d->now + 10, d->now + 50);
-    for (int i = 0; i < 40; i++, d->now += 20) {
-        hub_publishes(d, "room:1", ++at, "x");
-        turn(d);
-    }
-    d->now -= 20;
-    hub_publishes(d, "room:1", ++at, "x");
-    assert_in_range(roster_next_flush(d->roster, d->now), d->now + 1, d->now + 5);
+    for (int i = 0; i < 1000; i++)
+        browser_live(d, "room:1", 100);
+    assert_in_range(pause_at(d, &at, 10, 10, 5), 10, 15);
+    assert_in_range(pause_at(d, &at, 10, 1000, 5), 40, 50);
+    assert_in_range(pause_at(d, &at, 40, 1, 20), 1, 5);
+}
+
+static void on_answer(void *owner, Str body, const struct fault *why)
+{
+    (void)owner, (void)body, (void)why;
+}
+
+static void publish_begins(struct desk *d)
+{
+    struct buf body;
+    buf_init(&body, 1 << 20);
+    msg_publish_pack(&body, &(struct msg_publish){.user = STR("alice")});
+    buf_drop(&body, REQUEST_REF);
+    link_ask(d->link, VERB_PUBLISH, &body, LINK_ALWAYS, on_answer, NULL);
+}
+
+/* Among many it is a little longer; and where none of the few gets a second event in. */
+static void pauses_grow_with_publishes_under_way(void **state)
+{
+    struct desk *d = *state;
+    Position at = 100;
+    for (int i = 0; i < 1000; i++)
+        browser_live(d, "room:1", 100);
+    assert_in_range(pause_at(d, &at, 10, 10, 5), 10, 15);
+    for (int i = 0; i < 8; i++)
+        publish_begins(d);
+    assert_in_range(pause_at(d, &at, 10, 20, 5), 10, 15);
+    assert_in_range(pause_at(d, &at, 10, 10, 5), 40, 50);
+    assert_in_range(pause_at(d, &at, 10, 20, 5), 10, 15);
+    for (int i = 0; i < 50; i++)
+        publish_begins(d);
+    assert_in_range(pause_at(d, &at, 10, 200, 5), 40, 50);
 }
 
 static void what_the_command_line_shows(void **state)
@@ -484,6 +522,7 @@ int main(void)
         T(streams_that_may_read_differently_do_not_share),
         T(all_streams_of_a_busy_turn_are_paced),
         T(pauses_grow_with_what_is_delivered),
+        T(pauses_grow_with_publishes_under_way),
         T(what_the_command_line_shows),
         T(a_stream_costs_a_few_hundred_bytes),
     };
