@@ -242,6 +242,21 @@ static void a_stream_that_ends_may_still_be_changed(void **state)
     assert_int_equal(roster_streams(d->roster), 0);
 }
 
+/* It is where it was in a log that is no more: what is added begins in the one there is. */
+static void what_is_added_to_one_that_ends_begins_in_the_log_as_it_is(void **state)
+{
+    struct desk *d = *state;
+    struct browser *late = opened_at(d, want("room:1"), 100, 100), *b = NULL;
+    b = browser_live(d, "room:2", 100);
+    stream_bye(late->stream, BYE_DRAIN);
+    stream_bye(b->stream, BYE_DRAIN);
+    hub_welcomes(d, (Cursor){EPOCH + 1, 0}, GAP_RESET);
+    struct msg_add now = {.join = {EPOCH + 1, 0}};
+    assert_int_equal(add(d, client_of(b), "room:3", "", now).at.at, 0);
+    assert_int_equal(add(d, client_of(late), "room:3", "", now).at.at, 0);
+    turn(d);
+}
+
 static void a_held_start_waits_for_its_channels(void **state)
 {
     struct desk *d = *state;
@@ -513,6 +528,7 @@ int main(void)
         T(an_opening_without_a_client_ends_the_stream),
         T(a_channel_that_is_there_costs_nothing),
         T(a_stream_that_ends_may_still_be_changed),
+        T(what_is_added_to_one_that_ends_begins_in_the_log_as_it_is),
         T(a_held_start_waits_for_its_channels),
         T(a_held_start_ends_by_itself),
         T(an_addition_within_a_minute_begins_at_the_cursor),
