@@ -189,8 +189,10 @@ static void on_gap_of_log(struct reader *d, size_t fact)
         new_span(d, is_said && goes_on < f->at ? goes_on : f->at - 1, f->epoch, f);
     else if (is_foreign(d))
         new_span(d, 0, EPOCH_INDEX_NONE, NULL);
-    else if (is_said && is_lawful && goes_on < d->reached)
+    else if (is_said && is_lawful && goes_on < d->reached) {
+        d->reached = goes_on; /* what lies above it comes again */
         new_span(d, goes_on, d->epoch, NULL);
+    }
 }
 
 /* A channel whose POST was not answered yet may begin where that asked for it. */
