@@ -4,20 +4,20 @@
  *
  * CHANNEL's `~` stands for one of CHANNELS numbers, at random. Each event carries a payload of 100
  * bytes. Prints a line of JSON when all are answered. */
-#include "base/str.h"
+#include "base/buf.h"
 #include "histogram.h"
 #include "payload.h"
 #include "wire/socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SIZE = 100, NAME = 160, PATIENCE_US = 10 * 1000000 };
 
 struct run {
     struct socket *socket;
-    const char *channel;
+    Str channel;
+    struct buf name;
     uint64_t window, channels, random;
     uint64_t sent, answered, refused;
     uint64_t *sent_us; /* of those on the way: answers come in the order of requests */
@@ -32,21 +32,24 @@ static uint64_t draw(struct run *run)
     return run->random;
 }
 
-static size_t put_name(struct run *run, char *to)
+/* What this program uses is missing to who is measured: nothing is formatted. */
+static Str next_name(struct run *run)
 {
-    const char *tilde = strchr(run->channel, '~');
-    int n = tilde ? snprintf(to, NAME, "%.*s%llu%s", (int)(tilde - run->channel), run->channel,
-                             (unsigned long long)(draw(run) % run->channels), tilde + 1)
-                  : snprintf(to, NAME, "%s", run->channel);
-    return (size_t)n;
+    size_t tilde = str_find(run->channel, '~');
+    if (tilde == run->channel.len)
+        return run->channel;
+    buf_clear(&run->name);
+    buf_put(&run->name, str_make(run->channel.p, tilde));
+    buf_put_u64(&run->name, draw(run) % run->channels);
+    buf_put(&run->name, str_skip(run->channel, tilde + 1));
+    return buf_str(&run->name);
 }
 
 static bool send_one(struct run *run, uint64_t now)
 {
-    char name[NAME], data[SIZE];
-    size_t len = put_name(run, name);
+    char data[SIZE];
     payload_put(data, SIZE, run->sent, now);
-    Str parts[] = {str_make(name, len), STR_NONE, str_make(data, SIZE)};
+    Str parts[] = {next_name(run), STR_NONE, str_make(data, SIZE)};
     if (socket_send_strs(run->socket, parts, 3) != SOCKET_SENT)
         return false;
     run->sent_us[run->sent++ % run->window] = now;
@@ -95,7 +98,8 @@ int main(int argc, char **argv)
     if (argc < 4)
         return 64;
     static struct run run;
-    run.channel = argv[2];
+    run.channel = str_of(argv[2]);
+    buf_init(&run.name, NAME);
     run.window = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
     run.channels = argc > 5 ? strtoull(argv[5], NULL, 10) : 1;
     run.random = 88172645463325252u;
@@ -110,6 +114,7 @@ int main(int argc, char **argv)
     publish(&run, strtod(argv[3], NULL), argc > 6 ? strtod(argv[6], NULL) : 0);
     socket_close(run.socket);
     socket_context_free(context);
+    buf_fini(&run.name);
     free(run.sent_us);
     return 0;
 }
