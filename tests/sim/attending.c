@@ -167,8 +167,9 @@ static Msec last_came(const struct world *w)
 void attending_settle(struct world *w)
 {
     Msec since = w->mono;
-    while (w->mono < (since > last_came(w) ? since : last_came(w)) + LEASE + GRACE + MORE &&
-           !is_agreed(w))
+    while (!w->hub.hub ||
+           (w->mono < (since > last_came(w) ? since : last_came(w)) + LEASE + GRACE + MORE &&
+            !is_agreed(w)))
         world_round(w);
     for (unsigned i = 0; i < ROOM_CHANNELS; i++) {
         unsigned users = who_is_there(w, i);

@@ -78,7 +78,7 @@ static void note_all(struct meant *m, int code)
 static void settle(struct meant *m, bool is_unknown)
 {
     struct world *w = m->world;
-    bool is_late = w->mono - m->first_at >= w->setup.key_age / 2;
+    bool is_late = w->mono - m->first_at >= world_key_trust(w);
     if (!is_unknown || !has_key(m) || m->is_ephemeral || m->tries >= TRIES || is_late) {
         free(m);
         return;

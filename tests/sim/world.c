@@ -385,9 +385,7 @@ void world_settle(struct world *w)
 void world_judge(struct world *w)
 {
     struct report r;
-    /* A worker may say the same again for as long as publish_timeout, and a hub that stood still
-     * reads it long after. */
-    const struct check_options o = {.key_keeps = w->setup.key_age / 3 * 1000000};
+    const struct check_options o = {.key_keeps = world_key_trust(w) * 1000000};
     history_sort(w->history);
     if (!check_run(w->history, &o, &r))
         verdict_judged(w, &r);

@@ -171,6 +171,12 @@ void world_note(struct world *w, struct fact f);
 /* A message that arrives. */
 void world_tell(const struct world *w, const char *from, const char *to, const char *header);
 Now world_now(const struct world *w);
+/* So long the same key is said again: a worker may repeat it for as long as publish_timeout, and a
+ * hub that stood still reads it long after. */
+static inline Msec world_key_trust(const struct world *w)
+{
+    return w->setup.key_age / 3;
+}
 
 void hubside_start(struct world *w);
 void hubside_turn(struct world *w);
