@@ -168,10 +168,11 @@ def test_a_stopped_hub_is_survived(hub, site):
 
 def test_a_streams_head_waits_for_the_hub_but_not_long(hub, worker):
     """It leaves in one write with `connected`; by itself while the hub, which is there, says nothing."""
-    def first_read():
+    def first_read(path="/events?channel=a"):
         with fastcgi.connect(worker) as peer:
-            peer.sendall(fastcgi.get("/events?channel=a"))
+            peer.sendall(fastcgi.get(path))
             return peer.recv(65536)
+    until(lambda: b"Status: 200" in first_read("/events/ready"))
     together = [b"event: connected" in first_read() for _ in range(10)]
     assert together.count(True) >= 6, "most: on a busy machine the hub may be late"
     hub.program.signal(signal.SIGSTOP)
@@ -195,6 +196,9 @@ def switches(pid):
 def test_a_hub_that_hangs_keeps_no_worker_busy(hub, worker):
     """Publishes gather for a millisecond while the hub is at others; without a word of it they wait."""
     body = b'{"channel":"a","data":1}'
+    with fastcgi.connect(worker) as peer:
+        until(lambda: peer.sendall(fastcgi.get("/events/ready", keep=True)) or
+              b"Status: 200" in fastcgi.answer(peer))
     hub.program.signal(signal.SIGSTOP)
     peers = [fastcgi.connect(worker) for _ in range(4)]
     for peer in peers:
