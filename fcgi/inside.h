@@ -178,6 +178,7 @@ struct roster {
     uint64_t pace; /* such deliveries a ms, of late */
     Msec paced;    /* the flush that `pace` takes in last */
     size_t crowd;  /* how many publish, of late */
+    size_t found;  /* events that a flush found, of late */
     Msec pause;    /* because of what was found waiting */
     struct roster_counts counts;
 };

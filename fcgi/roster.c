@@ -14,8 +14,9 @@ enum { LIST_MAX = 1024 * 1024 * 1024 };
  * delivered than is usual (in a ms), and where there are more streams. */
 enum { BUSY_WRITES = 256, PAUSE = 5, LONGEST_PAUSE = 200 };
 enum { USUAL = 125, EASE = 5000 };
-/* How long at most, in us for each stream: one for each that publishes, or so many events found. */
-enum { FEW = 8, MANY = 40, FOUND_A_PUBLISHER = 16, LAPS = 2 };
+/* How long at most, in us for each stream: one for each that publishes, or so many events found. A
+ * web server takes half of FEW for one. */
+enum { FEW = 13, MANY = 45, FOUND_A_PUBLISHER = 16, LAPS = 3 };
 
 struct roster *roster_new(const struct options *options, struct link *link)
 {
@@ -367,12 +368,14 @@ static Msec pause_for_waiting(struct roster *r, Msec most)
  */
 static Msec longest_pause(struct roster *r)
 {
-    size_t found = r->sent / r->writes, publishers = link_crowd(r->link);
-    size_t crowd = publishers > found / FOUND_A_PUBLISHER ? publishers : found / FOUND_A_PUBLISHER;
-    size_t eased = found < LAPS * publishers ? r->crowd * 5 / 4 : r->crowd * 3 / 4;
+    r->found = (r->found + r->sent / r->writes) / 2; /* little comes while much is delivered */
+    size_t publishers = link_crowd(r->link), foreign = r->found / FOUND_A_PUBLISHER;
+    size_t crowd = publishers > foreign ? publishers : foreign;
+    size_t eased = r->found < LAPS * publishers ? r->crowd * 5 / 4 : r->crowd * 3 / 4;
     r->crowd = crowd > eased ? crowd : eased;
     r->crowd = r->crowd < FEW ? FEW : r->crowd < MANY ? r->crowd : MANY;
-    Msec most = PAUSE + r->writes * r->crowd / 1000;
+    Msec most = r->writes * r->crowd / 1000;
+    most = most > PAUSE ? most : PAUSE;
     return most < LONGEST_PAUSE ? most : LONGEST_PAUSE;
 }
 
