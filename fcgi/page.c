@@ -103,6 +103,16 @@ void page_leave(struct pages *ps, struct page *p, bool poll, Str parts, Msec now
     list_append(&ps->gone, &p->node);
 }
 
+void page_doubt(struct pages *ps, Str name, Str user, Msec now)
+{
+    struct page *p = page_find(ps, name);
+    if (!p) {
+        p = page_enter(ps, name, user, true, false);
+        page_leave(ps, p, false, STR_NONE, now);
+    }
+    p->is_unsure = true;
+}
+
 void pages_expire(struct pages *ps, Msec now, Msec keep)
 {
     struct list *node, *safe;

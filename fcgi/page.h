@@ -12,7 +12,8 @@
 struct page {
     struct list node; /* all, in the order they came; those without a stream, the longest first */
     struct list streams; /* stream.mates */
-    unsigned live, polls;
+    unsigned live, polls : 31;
+    bool is_unsure : 1;    /* the hub may have it on more channels than it has */
     struct memory *memory; /* NULL: it has some */
     uint8_t user_len, name_len : 7;
     bool is_named : 1;
@@ -50,6 +51,8 @@ struct page *page_enter(struct pages *ps, Str name, Str user, bool is_named, boo
 /* One less. Without the last one a page that is not named is gone, too; of one that is `parts` are
  * kept. */
 void page_leave(struct pages *ps, struct page *p, bool poll, Str parts, Msec now);
+/* One that was opened has gone before: what the hub took it for, the next one sets right. */
+void page_doubt(struct pages *ps, Str name, Str user, Msec now);
 /* A fork of the log: what is remembered to begin above it begins there. */
 void pages_rewind(struct pages *ps, Position fork);
 void pages_expire(struct pages *ps, Msec now, Msec keep);

@@ -286,6 +286,18 @@ static void begin(struct stream *s, const struct msg_opened *m)
     stream_wake(s);
 }
 
+/* It went before it was opened, and perhaps came again with fewer channels. */
+static void pass_over(struct stream *s, Str client)
+{
+    struct roster *r = s->roster;
+    struct page *page = page_find(&r->pages, client);
+    tell_close(r, client, s->is_poll);
+    if (page && !list_is_empty(&page->streams))
+        roster_tell_here(r, page);
+    else if (s->is_named)
+        page_doubt(&r->pages, client, stream_user(s), r->now);
+}
+
 static void on_opened(void *owner, Str body, const struct fault *why)
 {
     struct stream *s = owner;
@@ -298,11 +310,13 @@ static void on_opened(void *owner, Str body, const struct fault *why)
         bool is_all = join_parts(s, &m);
         s->roster->came = NULL;
         if (is_over)
-            tell_close(s->roster, m.client, s->is_poll);
+            pass_over(s, m.client);
         else
             begin(s, &m);
-        if (s->page && !is_all)
+        if (s->page && (!is_all || s->page->is_unsure)) {
+            s->page->is_unsure = false;
             roster_tell_here(s->roster, s->page);
+        }
     } else if (!is_over) {
         stream_bye(s, why_refused(is_whole && m.code ? m.code : REFUSE_INTERNAL));
     }

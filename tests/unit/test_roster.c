@@ -257,6 +257,27 @@ static void what_is_added_to_one_that_ends_begins_in_the_log_as_it_is(void **sta
     turn(d);
 }
 
+static void one_that_went_before_it_was_opened_is_on_nothing(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request more = want("room:1,room:2"), fewer = want("room:1");
+    more.client = fewer.client = STR("client-that-comes-again");
+    more.named = fewer.named = true;
+    struct browser *b = browser_open(d, &more);
+    turn(d);
+    stream_bye(b->stream, BYE_KICKED);
+    turn(d);
+    browser_open(d, &fewer);
+    hub_opens(d, 100, 100);
+    turn(d);
+    assert_null(worker_said(d, VERB_HERE));
+    d->said_read = 0;
+    next_open(d);
+    hub_opens(d, 100, 100);
+    turn(d);
+    assert_non_null(worker_said(d, VERB_HERE));
+}
+
 static void a_held_start_waits_for_its_channels(void **state)
 {
     struct desk *d = *state;
@@ -528,6 +549,7 @@ int main(void)
         T(an_opening_without_a_client_ends_the_stream),
         T(a_channel_that_is_there_costs_nothing),
         T(a_stream_that_ends_may_still_be_changed),
+        T(one_that_went_before_it_was_opened_is_on_nothing),
         T(what_is_added_to_one_that_ends_begins_in_the_log_as_it_is),
         T(a_held_start_waits_for_its_channels),
         T(a_held_start_ends_by_itself),
