@@ -230,7 +230,10 @@ static struct part *find_part(const struct client *c, Str channel)
 
 void client_add_part(struct hub *h, struct client *c, Str channel, Position from)
 {
-    if (!c->named || c->part_count >= h->o->max_channels_stream || find_part(c, channel))
+    struct part *there = find_part(c, channel);
+    if (there && from < there->from)
+        there->from = from; /* its rights had gone meanwhile, and this is what it was told now */
+    if (there || !c->named || c->part_count >= h->o->max_channels_stream)
         return;
     struct part *p = must_alloc(sizeof *p + channel.len);
     memcpy(p->bytes, channel.p, channel.len);

@@ -81,6 +81,20 @@ static void what_was_added_is_remembered_until_it_expires(void **state)
     expect(b, "w1", "OPENED join=0 from=0");
 }
 
+/* Added again, after its rights had gone, the stream is told of an earlier beginning. */
+static void what_is_added_twice_is_remembered_from_the_earlier(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    open_named(b, "w1", "", false, "a");
+    struct client *c = client_find(b->hub, STR(ANN));
+    const Position from[] = {9, 5, 7};
+    for (size_t i = 0; i < COUNT_OF(from); i++)
+        client_add_part(b->hub, c, STR("b"), from[i]);
+    assert_int_equal(c->part_count, 1);
+    assert_int_equal(CONTAINER_OF(c->parts.next, struct part, list)->from, 5);
+}
+
 /* So its start is held, as the first time: the worker may be asking again, for an answer that was
  * lost on its way. */
 static void a_client_without_channels_is_not_said_to_be_known(void **state)
@@ -354,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BENCH(a_change_goes_to_the_worker_that_has_the_stream),
         BENCH(what_was_added_is_remembered_until_it_expires),
+        BENCH(what_is_added_twice_is_remembered_from_the_earlier),
         BENCH(a_client_without_channels_is_not_said_to_be_known),
         BENCH(a_change_is_for_the_same_user_alone),
         BENCH(a_worker_that_leaves_or_is_mute_answers_nothing),
