@@ -56,16 +56,18 @@ class House:
     def reap(self, kinds):
         """Whoever fell must have fallen well; nobody falls but the victim."""
         world = self.hub.world
+        fallen = [p for p in world.programs if not p.alive]     # one that falls meanwhile is judged next time
         for daemon in self.daemons():
-            if daemon.program and not daemon.alive and daemon.program.process.returncode:
+            if daemon.program in fallen and daemon.program.process.returncode:
                 assert daemon is self.victim, daemon.log()[-2000:]
                 faults.judge_end(daemon, kinds)
                 self.ends += 1
+                fallen.remove(daemon.program)
                 world.programs.remove(daemon.program)
                 daemon.program = None
-        crashes = [crash for crash in map(crash_of, [p for p in world.programs if not p.alive]) if crash]
+        crashes = [crash for crash in map(crash_of, fallen) if crash]
         assert not crashes, crashes
-        world.programs = [p for p in world.programs if p.alive or p in (self.hub.program, self.worker.program)]
+        world.programs = [p for p in world.programs if p not in fallen or p in (self.hub.program, self.worker.program)]
 
 
 def use(house, ledger, browser, k):
