@@ -81,8 +81,6 @@ static struct client *make(struct hub *h, Str name, Str user, bool named, struct
         memcpy(behind, user.p, user.len);
     c->user = behind;
     c->named = named;
-    c->label = str_dup(STR_NONE);
-    c->public = str_dup(STR_NONE);
     list_init(&c->claims);
     list_init(&c->parts);
     map_put(&h->clients.by_name, client_name(c), c);
@@ -108,13 +106,18 @@ struct client *client_need(struct hub *h, Str name, Str user, bool named, bool *
     return make(h, name, user, named, why);
 }
 
+static char *kept(Str s)
+{
+    return s.len ? str_dup(s) : NULL;
+}
+
 void client_show(struct client *c, Str label, Str public)
 {
     free(c->label);
     free(c->public);
-    c->label = str_dup(label_is_valid(label, "name", NULL) ? label : STR_NONE);
+    c->label = kept(label_is_valid(label, "name", NULL) ? label : STR_NONE);
     bool is_fit = public.len && public.len <= PUBLIC_MAX && json_check(public, NULL);
-    c->public = str_dup(is_fit ? public : STR_NONE);
+    c->public = kept(is_fit ? public : STR_NONE);
 }
 
 struct claim *client_find_claim(const struct client *c, const struct peer *p)

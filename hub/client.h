@@ -33,16 +33,15 @@ struct part {
 };
 
 struct client {
-    const char *user; /* behind the name */
-    char *label;      /* what it calls itself; "": nothing */
-    char *public;     /* JSON, shown of its user; "": nothing */
-    bool named;
+    const char *user;   /* behind the name */
+    char *label;        /* what it calls itself; NULL: nothing */
+    char *public;       /* JSON, shown of its user; NULL: nothing */
     struct list claims; /* the link that claimed it last stands last */
     struct list parts;
-    size_t part_count;
+    uint32_t part_count;
+    bool named, has_polled;
     struct heap_node idle; /* by when its last stream or poll ended; while it has no claims */
     uint64_t seen;         /* ephemeral events when its last poll ended (fleeting.h) */
-    bool has_polled;
     uint64_t away; /* boot of the worker whose link broke since, with streams of it; 0: none */
     char name[];
 };

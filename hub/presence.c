@@ -135,7 +135,7 @@ static Str key_of(const struct hub *h, const struct client *c, Str channel,
                   char key[PERSON_KEY_MAX + 1])
 {
     struct rights rights = options_rights(h->o);
-    if (!*c->user && !(*c->label && rights_take_names(&rights, channel)))
+    if (!*c->user && !(c->label && rights_take_names(&rights, channel)))
         return STR_NONE;
     int n = snprintf(key, PERSON_KEY_MAX + 1, "%c%s", *c->user ? PERSON_USER : PERSON_LABEL,
                      *c->user ? c->user : c->label);
@@ -183,7 +183,7 @@ static void enter(struct hub *h, struct claim *c, Str name, Msec since)
     if (o->since > since)
         o->since = since;
     if (key.len)
-        show(o, c->client->public);
+        show(o, c->client->public ? c->client->public : "");
     if (!find_seat(c, o)) {
         struct seat *s = must_alloc(sizeof *s);
         s->who = o;
