@@ -40,7 +40,7 @@ struct run {
     struct publisher v[FLIGHT_MAX];
     char *request;
     size_t room;
-    uint64_t next, accepted, failed, broken, begin_us, last_us, random;
+    uint64_t next, accepted, failed, broken, begin_us, started_us, last_us, random;
     struct histogram answers;
 };
 
@@ -170,9 +170,20 @@ static void start_what_is_due(struct run *run, uint64_t until)
         uint64_t now = clock_us(), at = due(run);
         if (now >= until || at > now || at >= until)
             return;
-        if (!run->v[i].is_busy)
-            start_one(run, i, at ? at : now);
+        if (run->v[i].is_busy)
+            continue;
+        start_one(run, i, at ? at : now);
+        run->started_us = now;
     }
+}
+
+/* Until the last answer; at a rate, whose last answer comes later than its time is over, until the
+ * next would have been sent. */
+static double taken(const struct run *run)
+{
+    if (run->rate > 0)
+        return (double)(run->started_us - run->begin_us) / 1e6 + 1 / run->rate;
+    return (double)(run->last_us - run->begin_us) / 1e6;
 }
 
 static size_t busy(const struct run *run)
@@ -295,7 +306,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < run.flight; i++)
         connect_one(&run, i);
     publish(&run);
-    double seconds = (double)(run.last_us - run.begin_us) / 1e6;
+    double seconds = taken(&run);
     printf("{\"sent\":%llu,\"published\":%llu,\"failed\":%llu,\"broken\":%llu,\"seconds\":%.3f,"
            "\"per_second\":%.1f,",
            (unsigned long long)(run.next - first), (unsigned long long)run.accepted,

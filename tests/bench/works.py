@@ -133,7 +133,7 @@ def stream_in(system, scale):
     found["zeromq"] = {"per_second": sent["per_second"], "failed": sent["failed"],
                        "ack_p99_us": sent["ack_p99_us"], **span.each(sent["published"])}
     span = Span(system)
-    sent = publish(system, seconds=scale.seconds, flight=4, batch=500)
+    sent = publish(system, seconds=scale.seconds, flight=8, batch=500)
     found["ndjson"] = {"per_second": sent["per_second"], "failed": sent["failed"],
                        "ack_p99_us": sent["ack_p99_us"], **span.each(sent["published"])}
     return [found]
