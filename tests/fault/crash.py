@@ -133,6 +133,7 @@ class Crashes:
         self.seed = random.randrange(1 << 32) if seed is None else seed
         self.dice = random.Random(self.seed)
         self.world, self.hits, self.began = world, collections.Counter(), now()
+        self.missed = {}
         self.load = self.facts = self.lines = None
         # The table of keys is full after a million in that time; no publish is repeated so late.
         world.set(workers=2, log_level="info", idempotency_age="1m")
@@ -214,7 +215,8 @@ class Crashes:
         self.hits[how if died else "random"] += 1
 
     def hub_at(self, point, goal):
-        k = self.dice.randint(1, POINTS[point])
+        # One that was not come to before the cycle's end is to be met early the next time.
+        k = self.dice.randint(1, POINTS[point] if not self.missed.get(point) else 1 + POINTS[point] // 16)
         self.begin(self.hub, point, k)
         program = self.hub.program
         if point == "backup" and program.alive:
@@ -228,7 +230,9 @@ class Crashes:
             program.wait()
         alive = self.wait_goal(goal, program)
         program.kill()
-        self.note("belfryd", point, not alive and program.process.returncode == 137)
+        has_hit = not alive and program.process.returncode == 137
+        self.missed[point] = not has_hit
+        self.note("belfryd", point, has_hit)
 
     def hub_at_once(self, goal):
         self.begin(self.hub)
