@@ -539,11 +539,6 @@ void link_succeed(struct link *l, uint64_t boot)
     l->predecessor = boot;
 }
 
-Str link_name(const struct link *l)
-{
-    return str_of(l->name);
-}
-
 bool link_is_up(const struct link *l)
 {
     return may_ask(l);

@@ -38,7 +38,6 @@ void link_move(struct link *l);
 void link_succeed(struct link *l, uint64_t boot);
 uint64_t link_boot(const struct link *l);
 
-Str link_name(const struct link *l);
 bool link_is_up(const struct link *l);       /* welcomed, and heard of within 3 s */
 bool link_is_writable(const struct link *l); /* up, and the log takes publishes */
 size_t link_publishes(const struct link *l); /* that are not answered */
@@ -58,8 +57,8 @@ enum link_patience {
 };
 
 struct link_request;
-/* The answer's body, of the verb that answers (OPENED, CHANGED, ROWS, PUBLISHED, ANSWER); or why
- * there is none (body empty). Called once, never from within link_ask. The request is gone then. */
+/* The answer's body, of the verb that answers (OPENED to OPEN, ROWS to FETCH, …); or why there is
+ * none (body empty). Called once, never from within link_ask. The request is gone then. */
 typedef void link_answer(void *owner, Str body, const struct fault *why);
 
 /* The body is packed already, its first field empty: every request begins with `ref`, and the

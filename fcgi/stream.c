@@ -211,8 +211,6 @@ Position part_begin(const struct part *part)
 
 static enum bye why_refused(int code)
 {
-    if (code == REFUSE_UNAUTHORIZED)
-        return BYE_EXPIRED;
     if (code == REFUSE_FORBIDDEN || code == REFUSE_NOT_FOUND)
         return BYE_KICKED;
     return code == REFUSE_LIMIT ? BYE_LIMIT : BYE_DRAIN;

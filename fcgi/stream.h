@@ -43,7 +43,7 @@ struct stream *stream_open(struct roster *r, const struct stream_request *q, str
 void stream_on_writable(struct stream *s);
 /* What its sink writes to is no more: `to` is NULL from now on. */
 void stream_lose_sink(struct stream *s);
-/* The browser went: closes the sink too. Freed at the end of the turn (roster_reap). */
+/* The browser went: closes the sink too. Freed at the end of the turn. */
 void stream_close(struct stream *s);
 /* A server's decision: bye, then closed. */
 void stream_bye(struct stream *s, enum bye reason);

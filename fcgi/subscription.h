@@ -13,7 +13,7 @@ struct subscription {
     struct list node;     /* all of them, or those that were left */
     struct list patterns; /* those that are patterns */
     struct list lingers;  /* those without a stream, the longest first */
-    struct list seats;    /* the audiences on it (audience.h) */
+    struct list seats;    /* the audiences on it (inside.h) */
     Cursor covered;       /* every later event came on this link, once it is joined */
     bool is_joined;
     bool is_left; /* LEAVE was said; kept a moment to notice an ADD that crossed it */

@@ -117,7 +117,7 @@ struct missing {
 };
 
 /* A slice of the log, on a snapshot of its own with the floors of that snapshot. Expired events are
- * left out. After op_read_fini() nothing of it may be used. */
+ * left out. After reading_fini() nothing of it may be used. */
 struct reading {
     struct op op;
     char *channels; /* packed list of names and patterns (wire/message.h); the maker's */

@@ -52,6 +52,14 @@ static bool copy(int in, int out, off_t size)
     return true;
 }
 
+static void close_both(int in, int out)
+{
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+}
+
 bool file_copy_pages(const char *path, const char *to, struct fault *why)
 {
     struct stat s;
@@ -60,10 +68,7 @@ bool file_copy_pages(const char *path, const char *to, struct fault *why)
     bool done = (in >= 0 && out >= 0 && fstat(in, &s) == 0 &&
                  copy(in, out, s.st_size - s.st_size % PAGE)) ||
                 file_fault(to, why);
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
+    close_both(in, out);
     return done;
 }
 
@@ -82,9 +87,6 @@ bool file_lend_head(const char *from, const char *to, struct fault *why)
     }
     if (!done)
         file_fault(to, why);
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
+    close_both(in, out);
     return done;
 }

@@ -1,5 +1,5 @@
 /* ring -- the most recent events of the log, packed once, in log order; bounded in number and
- * bytes. What it covers is everything above ring_after(). */
+ * bytes. What it covers is everything above `after`. */
 #ifndef BELFRY_RING_H
 #define BELFRY_RING_H
 
