@@ -299,13 +299,6 @@ void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now)
         on_message(h, peer, header, body);
 }
 
-void hub_on_gone(struct hub *h, Str peer)
-{
-    struct peer *p = peer_by_id(h, peer);
-    if (p)
-        peer_go(h, p);
-}
-
 void hub_on_publish(struct hub *h, Str peer, const Str *frames, size_t n, Now now)
 {
     h->now = now;

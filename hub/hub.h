@@ -42,7 +42,6 @@ void hub_start(struct hub *h, struct journal *j, const struct journal_state *s, 
 void hub_free(struct hub *h);
 
 void hub_on_message(struct hub *h, Str peer, Str header, Str body, Now now);
-void hub_on_gone(struct hub *h, Str peer);
 /* Frames as they came from publish.ipc, intake.ipc (no peer to answer) and admin.ipc. */
 void hub_on_publish(struct hub *h, Str peer, const Str *frames, size_t n, Now now);
 void hub_on_intake(struct hub *h, const Str *frames, size_t n, Now now);

@@ -49,15 +49,6 @@ struct peer *peer_by_link(const struct hub *h, uint64_t link)
     return map_get(&h->peers.by_link, bytes_of(&link));
 }
 
-struct peer *peer_by_name(const struct hub *h, Str name)
-{
-    struct peer *p;
-    for (size_t at = 0; (p = map_next(&h->peers.by_id, &at));)
-        if (str_eq(str_of(p->name), name))
-            return p;
-    return NULL;
-}
-
 static void copy_name(struct peer *p, Str name)
 {
     size_t n = name.len < sizeof p->name ? name.len : sizeof p->name - 1;

@@ -68,7 +68,6 @@ void peers_beat(struct hub *h);
 struct peer *peer_by_id(const struct hub *h, Str id);
 struct peer *peer_by_boot(const struct hub *h, uint64_t boot);
 struct peer *peer_by_link(const struct hub *h, uint64_t link);
-struct peer *peer_by_name(const struct hub *h, Str name);
 
 /* All events up to it on its subscriptions were sent. */
 Position peer_through(const struct hub *h, const struct peer *p);

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HOOK = 56, TURN = 58, INTAKE, PUBLISH, ADMIN, TICK, GONE }; /* below: a verb */
+enum { HOOK = 56, TURN = 58, INTAKE, PUBLISH, ADMIN, TICK }; /* below: a verb */
 
 static bool on_send(void *ctx, Str peer, Str header, struct frame *body)
 {
@@ -72,8 +72,6 @@ static void hand_in(struct hub *h, struct queue *q, int kind, Str body, Now *now
         static const struct fault away = {REFUSE_HOOK_AWAY, "away"};
         uint64_t id = body.len ? (unsigned char)body.p[0] : 0;
         hub_on_hook(h, id, str_skip(body, 1), kind & 1 ? &away : NULL, *now);
-    } else if (what == GONE) {
-        hub_on_gone(h, peer);
     } else if (what >= INTAKE) {
         hand_frames(h, what, peer, body, *now);
     } else {

@@ -368,6 +368,14 @@ void pulse(struct bench *b, const char *peer)
     say(b, peer, VERB_PULSE, &body);
 }
 
+void goodbye(struct bench *b, const char *peer)
+{
+    struct buf body;
+    buf_init(&body, 16);
+    msg_goodbye_pack(&body, &(struct msg_goodbye){0});
+    say(b, peer, VERB_GOODBYE, &body);
+}
+
 void publish_sends(struct bench *b, const char *peer, const char *user, const char *key,
                    const struct msg_send *sends, size_t n)
 {

@@ -55,6 +55,7 @@ const char *heard(struct bench *b, const char *peer); /* valid until the next ca
 
 /* A message as a worker sends it; lists are written with commas. Each request has the next ref. */
 void say(struct bench *b, const char *peer, enum verb verb, struct buf *body);
+void goodbye(struct bench *b, const char *peer);
 void hello(struct bench *b, const char *peer, Position at, const char *channels);
 void hello_at(struct bench *b, const char *peer, Cursor at, const char *channels, Str clients);
 void open_stream(struct bench *b, const char *peer, const char *client, const char *channels);

@@ -133,7 +133,7 @@ static void a_worker_that_leaves_or_is_mute_answers_nothing(void **state)
     hello(b, "w2", 0, "");
     open_named(b, "w1", "", false, "");
     change(b, "w2", "", "b", "");
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     expect(b, "w2", "WELCOME from=0 | CHANGED hub_away at=0 ");
     hello(b, "w1", 0, "");
     open_named(b, "w1", "", false, "");
@@ -180,7 +180,7 @@ static void what_was_asked_of_one_that_moved_is_asked_of_the_next(void **state)
     expect(b, "w2", "WELCOME from=0 | PUBLISHED 1+1");
     added(b, "w3", 0, "a,b");
     expect(b, "w2", "CHANGED at=0 a,b");
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     change(b, "w2", "", "c", "");
     expect(b, "w3", "ADD client-of-ann-00 join=1 from=1 +c -");
 }
@@ -193,7 +193,7 @@ static void one_that_dies_before_it_was_given_anything_leaves_it_to_the_old_one(
     hello_with_ann(b, "w3");
     change(b, "w1", "", "b", "");
     expect(b, "w3", "WELCOME from=0 | ADD client-of-ann-00 join=0 from=0 +b -");
-    hub_on_gone(b->hub, STR("w3"));
+    goodbye(b, "w3");
     expect(b, "w1",
            "WELCOME from=0 | OPENED join=0 from=0 | ADD client-of-ann-00 join=0 from=0 +b -");
 }
@@ -289,7 +289,7 @@ static void there_are_so_many_clients(void **state)
     expect(b, "w1",
            "WELCOME from=0 | OPENED join=0 from=0 | OPENED join=0 from=0 | OPENED limit | "
            "OPENED wrong_field");
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     settle(b);
     assert_int_equal(b->hub->clients.by_name.len, 0); /* none was named */
 }
@@ -318,12 +318,12 @@ static void a_user_has_so_many_streams_on_all_links(void **state)
     open_nameless(b, "w2", "client-number-0003", "ann");
     open_nameless(b, "w2", "client-number-0006", "ann");
     expect(b, "w2", "OPENED join=0 from=0 | OPENED limit");
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     settle(b);
     open_nameless(b, "w2", "client-number-0006", "ann");
     expect(b, "w2", "OPENED join=0 from=0");
     assert_int_equal(b->hub->counters[COUNT_LIMITED_STREAMS], 2);
-    hub_on_gone(b->hub, STR("w2"));
+    goodbye(b, "w2");
     settle(b);
     assert_int_equal(b->hub->clients.users.by_key.len, 0);
 }

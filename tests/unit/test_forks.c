@@ -78,7 +78,7 @@ static void a_client_whose_worker_is_away_is_not_changed(void **state)
     elapse(b, 900);
     heard(b, "w1");
     heard(b, "w2");
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     settle(b);
     change(b, "w2", "c");
     expect(b, "w2", "CHANGED hub_away at=0 ");

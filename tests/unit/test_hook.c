@@ -243,7 +243,7 @@ static void a_link_that_is_gone_is_answered_nothing(void **state)
     begin(b, NULL);
     consult(b, "w1", "ann", "0a");
     settle(b);
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     settle(b);
     answers(b, b->hook, "{\"allow\":true}");
     consult(b, "w2", "ann", "0a"); /* not welcome */
@@ -298,7 +298,7 @@ static void users_and_channels_come_and_go(void **state)
     open_as(b, "client-of-nobody", "", "b,all");
     assert_string_equal(told(b), "start , occupied a, connect ann, connect bob, occupied b");
     assert_string_equal(told(b), "");
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     settle(b);
     elapse(b, 1100);
     const char *gone = told(b);

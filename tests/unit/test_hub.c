@@ -278,7 +278,7 @@ static void who_cannot_be_reached_is_gone(void **state)
     assert_int_equal(b->hub->peers.by_id.len, 0);
     assert_int_equal(b->hub->topics.exact.len, 0);
     hello(b, "w1", 0, "a");
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     settle(b);
     assert_int_equal(b->hub->peers.by_id.len, 0);
 }
@@ -311,7 +311,7 @@ static void metrics_sum_the_workers(void **state)
         buf_fini(&list);
         say(b, i ? "w2" : "w1", VERB_PULSE, &body);
     }
-    hub_on_gone(b->hub, STR("w2"));
+    goodbye(b, "w2");
     settle(b);
     buf_init(&body, 1 << 20);
     assert_true(metrics_print(b->hub, &body));

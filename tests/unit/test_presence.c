@@ -116,7 +116,7 @@ static void alive(struct bench *b, Msec ms)
     for (; ms > 0; ms -= 500) {
         elapse(b, 500);
         pulse(b, "w1");
-        if (peer_by_name(b->hub, STR("w2")))
+        if (peer_by_id(b->hub, STR("w2")))
             pulse(b, "w2");
     }
     heard(b, "w1");
@@ -244,7 +244,7 @@ static void a_worker_that_is_replaced_changes_nothing(void **state)
     hello(b, "w2", 0, "");
     open_as(b, "w2", "ann1", "ann", "a");
     elapse(b, 1000);
-    uint64_t version = version_of(b, "a"), boot = peer_by_name(b->hub, STR("w2"))->boot;
+    uint64_t version = version_of(b, "a"), boot = peer_by_id(b->hub, STR("w2"))->boot;
     hello_with(b, "w1", "ann");
     elapse(b, 1000);
     buf_init(&body, 100);

@@ -180,7 +180,7 @@ static void a_link_that_lags_can_subscribe(void **state)
     fill(b, "a", 3);
     fill(b, "b", 40);
     expect(b, "w1", "WELCOME from=0 | EVENT 1:a=x | EVENT 2:a=x | EVENT 3:a=x");
-    hub_on_gone(b->hub, STR("w1"));
+    goodbye(b, "w1");
     settle(b);
     struct buf body;
     buf_init(&body, 1000);

@@ -142,7 +142,7 @@ static void every_worker_is_asked_for_its_streams(void **state)
         say(b, "w1", VERB_TOLD, &body);
     }
     expect(b, "admin", "");
-    hub_on_gone(b->hub, STR("w2"));
+    goodbye(b, "w2");
     expect(b, "admin",
            "{\"ok\":true,\"streams\":[{\"worker\":\"w1\",\"kind\":\"sse\"},{\"worker\":\"w1\"}]}");
     admin(b, "{\"do\":\"streams\"}");
