@@ -363,9 +363,8 @@ static Msec pause_for_waiting(struct roster *r, Msec most)
 }
 
 /* Where few publish at a time, what counts is how soon their events arrive; where many do, that
- * they all get through. A round of the web server costs the same whatever it brings: where hardly
- * any of those that publish got a second event in meanwhile, a longer pause makes it worth while.
- */
+ * they all get through. A round of the web server costs the same whatever it brings: where those
+ * that publish get less than LAPS events each in meanwhile, a longer pause makes it worth while. */
 static Msec longest_pause(struct roster *r)
 {
     r->found = (r->found + r->sent / r->writes) / 2; /* little comes while much is delivered */

@@ -217,8 +217,8 @@ static enum bye why_refused(int code)
 }
 
 /* The link is on all of them, and on those that the hub remembered; false: not all of these are
- * the stream's. Where the roster is further
- * than the join already, what lies between is not taken from the link any more. */
+ * the stream's. Where the roster is further than the join already, what lies between is not taken
+ * from the link any more. */
 static bool join_parts(struct stream *s, const struct msg_opened *m)
 {
     bool is_all = true;

@@ -170,7 +170,7 @@ void courier_send(struct courier *c, uint64_t id, Str text)
         send_parts(c, d, text);
 }
 
-/* What is not 200 is no answer; of a notice nobody reads the body. */
+/* What is not 2xx is no answer; of a notice nobody reads the body. */
 static bool is_good(const struct fetch *one, struct fault *why)
 {
     const char *error = fetch_error(one);
