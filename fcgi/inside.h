@@ -162,7 +162,7 @@ struct roster {
     struct rooms rooms;
     struct shelf *shelf;
     struct list streams, orphans, ready, held, gone, dirty;
-    struct stream *came; /* the last that the hub opened; NULL: that is gone */
+    struct stream *came; /* the last that the hub opened; NULL: none that is here */
     struct slices *slices;
     size_t stream_count;
     struct tally addresses; /* streams and polls of each */

@@ -407,6 +407,8 @@ static bool on_answer(struct link *l, enum verb verb, Str body)
     struct link_request *r = link_requests_find(&l->requests, verb, body);
     if (r)
         link_requests_answer(&l->requests, r, body);
+    else if (verb == VERB_OPENED)
+        roster_on_stale_opened(l->roster);
     if (verb == VERB_ROWS)
         use_credit(l, body.len);
     if (l->state == STATE_UP && roster_has_hole(l->roster))

@@ -238,6 +238,12 @@ void roster_uncover(struct roster *r, Str names, Cursor oldest)
     }
 }
 
+/* What follows it the poll had with the first one, or it is for another. */
+void roster_on_stale_opened(struct roster *r)
+{
+    r->came = NULL;
+}
+
 void roster_on_gap(struct roster *r, const struct msg_gap *m)
 {
     roster_uncover(r, m->channels, m->oldest);

@@ -50,6 +50,8 @@ const struct roster_counts *roster_counts(const struct roster *r);
 /* From the link. */
 void roster_on_welcome(struct roster *r, const struct msg_welcome *m);
 void roster_on_event(struct roster *r, const struct event *e); /* borrowed: copies it */
+/* Of an OPEN that was answered already, or that nobody waits for any more. */
+void roster_on_stale_opened(struct roster *r);
 void roster_on_gap(struct roster *r, const struct msg_gap *m);
 void roster_on_accounts(struct roster *r, const struct msg_accounts *m);
 void roster_on_kick(struct roster *r, const struct msg_kick *m);

@@ -261,6 +261,27 @@ static void what_passed_between_two_polls_is_answered(void **state)
                            "\"data\":{},\"user\":null,\"time\":0}]"));
 }
 
+/* An OPEN that was said again after a HELLO is answered twice. */
+static void what_passed_between_two_polls_comes_once(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = poll_from(d, 100, 10);
+    struct msg_open m = next_open(d);
+    const struct event e = {.flags = EVENT_EPHEMERAL,
+                            .channel = STR("room:1"),
+                            .data = STR("x"),
+                            .to = STR("client-of-the-poll")};
+    for (int i = 0; i < 2; i++) {
+        HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(100),
+                 .from = at(100));
+        hub_event(d, &e);
+    }
+    turn(d);
+    const char *first = strstr(browser_got(b), "\"data\":\"x\"");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "\"data\":\"x\""));
+}
+
 static void what_passed_between_two_polls_is_for_the_one_that_came(void **state)
 {
     struct desk *d = *state;
@@ -387,6 +408,7 @@ int main(void)
         T(a_full_answer_does_not_wait_for_more_rows),
         T(a_gap_alone_is_an_answer),
         T(what_passed_between_two_polls_is_answered),
+        T(what_passed_between_two_polls_comes_once),
         T(what_passed_between_two_polls_is_for_the_one_that_came),
         T(what_passed_between_two_polls_and_is_not_allowed_is_left_out),
         T(one_that_goes_leaves_nothing),
