@@ -200,7 +200,7 @@ void audience_spread(struct roster *r, struct item *i)
     const struct event *e = i->event;
     struct page *p = page_find(&r->pages, e->to.len ? e->to : e->exclude);
     if (e->to.len) {
-        if (p && e->channel.len)
+        if (p && (e->flags & EVENT_MISSED))
             add_to_new_poll(r, p, i);
         else if (p)
             add_to_page(r, p, i);

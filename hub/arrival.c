@@ -76,6 +76,7 @@ static void send_fleeting(struct hub *h, struct peer *p, const struct opening *o
     size_t n = fleeting_get(&h->fleeting, o->seen, str_of(o->client), buf_str(&o->names), events);
     for (size_t i = 0; i < n && peer_has_credit(p); i++) {
         struct event e = *events[i];
+        e.flags |= EVENT_MISSED;
         e.to = str_of(o->client);
         struct frame *body = frame_of_event(h, &e);
         peer_send_on_credit(h, p, VERB_EVENT, body);

@@ -10,6 +10,7 @@
 enum {
     EVENT_JSON = 1,      /* data is one JSON value without white space between tokens; else text */
     EVENT_EPHEMERAL = 2, /* not in the log: id.at is 0 */
+    EVENT_MISSED = 4,    /* ephemeral, between two polls of `to`: for the one just opened alone */
 };
 
 struct event {

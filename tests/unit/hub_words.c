@@ -25,7 +25,7 @@ static void put_event(struct buf *out, Str body)
     assert_true(event_unpack(body, &e));
     buf_printf(out, "%llu:%.*s=%.*s", (unsigned long long)e.id.at, FMT(e.channel), FMT(e.data));
     if (e.to.len)
-        buf_printf(out, "@%.*s", FMT(e.to));
+        buf_printf(out, "%s@%.*s", e.flags & EVENT_MISSED ? " missed" : "", FMT(e.to));
 }
 
 static void put_code(struct buf *out, int code)

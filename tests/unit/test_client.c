@@ -243,7 +243,7 @@ static void a_poll_gets_the_ephemeral_events_since_the_last(void **state)
     settle(b);
     heard(b, "w1");
     open_named(b, "w1", "", true, "a");
-    expect(b, "w1", "OPENED join=0 from=0 | EVENT 0:a=between@client-of-ann-00");
+    expect(b, "w1", "OPENED join=0 from=0 | EVENT 0:a=between missed@client-of-ann-00");
     close_one(b, "w1", true);
     elapse(b, 10);
     open_named(b, "w1", "", true, "a");

@@ -249,7 +249,7 @@ static void what_passed_between_two_polls_is_answered(void **state)
     struct desk *d = *state;
     struct browser *b = poll_from(d, 100, 10);
     hub_opens(d, 100, 100);
-    struct event e = {.flags = EVENT_EPHEMERAL | EVENT_JSON,
+    struct event e = {.flags = EVENT_EPHEMERAL | EVENT_MISSED | EVENT_JSON,
                       .channel = STR("room:1"),
                       .name = STR("typing"),
                       .data = STR("{}"),
@@ -267,7 +267,7 @@ static void what_passed_between_two_polls_comes_once(void **state)
     struct desk *d = *state;
     struct browser *b = poll_from(d, 100, 10);
     struct msg_open m = next_open(d);
-    const struct event e = {.flags = EVENT_EPHEMERAL,
+    const struct event e = {.flags = EVENT_EPHEMERAL | EVENT_MISSED,
                             .channel = STR("room:1"),
                             .data = STR("x"),
                             .to = STR("client-of-the-poll")};
@@ -290,7 +290,7 @@ static void what_passed_between_two_polls_is_for_the_one_that_came(void **state)
     turn(d);
     struct browser *second = poll_from(d, 100, 10);
     hub_opens(d, 100, 100);
-    struct event e = {.flags = EVENT_EPHEMERAL,
+    struct event e = {.flags = EVENT_EPHEMERAL | EVENT_MISSED,
                       .channel = STR("room:1"),
                       .data = STR("x"),
                       .to = STR("client-of-the-poll")};
@@ -298,6 +298,26 @@ static void what_passed_between_two_polls_is_for_the_one_that_came(void **state)
     turn(d);
     assert_string_equal(browser_got(first), "");
     assert_non_null(strstr(browser_got(second), "\"data\":\"x\""));
+}
+
+/* The stream beside the poll had it when it was sent. */
+static void what_was_sent_to_the_client_between_two_polls_is_for_the_poll(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("room:1");
+    q.client = STR("client-of-the-poll");
+    struct browser *stream = browser_open(d, &q);
+    hub_opens(d, 100, 100);
+    turn(d);
+    browser_got(stream);
+    struct browser *poll = poll_from(d, 100, 10);
+    hub_opens(d, 100, 100);
+    struct event e = {
+        .flags = EVENT_EPHEMERAL | EVENT_MISSED, .data = STR("x"), .to = STR("client-of-the-poll")};
+    hub_event(d, &e);
+    turn(d);
+    assert_string_equal(browser_got(stream), "");
+    assert_non_null(strstr(browser_got(poll), "\"data\":\"x\""));
 }
 
 /* It comes by the client's name, so the pattern's rights are asked for apart. */
@@ -315,7 +335,7 @@ static void what_passed_between_two_polls_and_is_not_allowed_is_left_out(void **
     struct browser *b = browser_poll(d, q);
     hub_opens(d, 100, 100);
     struct event e = {.channel = STR("room:vip"),
-                      .flags = EVENT_EPHEMERAL,
+                      .flags = EVENT_EPHEMERAL | EVENT_MISSED,
                       .data = STR("secret"),
                       .to = STR("client-of-the-poll")};
     hub_event(d, &e);
@@ -347,7 +367,7 @@ static void what_excludes_a_client_stays_so_between_its_polls(void **state)
     struct desk *d = *state;
     struct browser *b = poll_from(d, 100, 10);
     struct event e = {.channel = STR("room:1"),
-                      .flags = EVENT_EPHEMERAL,
+                      .flags = EVENT_EPHEMERAL | EVENT_MISSED,
                       .data = STR("typing"),
                       .to = STR("client-of-the-poll"),
                       .exclude = STR("client-of-the-poll")};
@@ -410,6 +430,7 @@ int main(void)
         T(what_passed_between_two_polls_is_answered),
         T(what_passed_between_two_polls_comes_once),
         T(what_passed_between_two_polls_is_for_the_one_that_came),
+        T(what_was_sent_to_the_client_between_two_polls_is_for_the_poll),
         T(what_passed_between_two_polls_and_is_not_allowed_is_left_out),
         T(one_that_goes_leaves_nothing),
         T(what_excludes_a_client_stays_so_between_its_polls),
