@@ -17,6 +17,28 @@ struct cors cors_judge(Str origins, Str origin)
     return c;
 }
 
+/* SCHEME://HOST or SCHEME://HOST:PORT; `null` is what a sandboxed page sends. */
+static bool is_origin(Str text)
+{
+    Str host = str_skip(text, str_find(text, ':'));
+    return str_eq(text, STR("*")) || str_eq(text, STR("null")) ||
+           (host.len < text.len && str_starts(host, STR("://")) && host.len > 3 &&
+            str_find(str_skip(host, 3), '/') == host.len - 3);
+}
+
+bool cors_check(Str origins, struct fault *why)
+{
+    for (Str origin; str_cut(&origins, ',', &origin);) {
+        origin = str_trim(origin);
+        if (origin.len && !is_origin(origin))
+            return fail(why, REFUSE_CONFIG,
+                        "origins: %.*s is no origin as browsers send it, https://HOST or "
+                        "https://HOST:PORT",
+                        (int)(origin.len < 60 ? origin.len : 60), origin.p);
+    }
+    return true;
+}
+
 static void put_cors(struct buf *out, const struct cors *c)
 {
     if (!c->origin.len)

@@ -32,6 +32,8 @@ struct answer {
 
 /* `origin` as the browser sent it, judged by the option `origins`. */
 struct cors cors_judge(Str origins, Str origin);
+/* Whether the option `origins` has only what a browser may send, and `*`; at start. */
+MUST_USE bool cors_check(Str origins, struct fault *why);
 
 bool answer_put(struct buf *out, const struct answer *a);
 /* The answer for a fault, its document written into `body`. */

@@ -1,5 +1,6 @@
 /* belfry-fcgi -- the worker: holds the browsers' streams behind a web server. */
 #include "address.h"
+#include "answer.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -108,19 +109,28 @@ static bool check_tokens(const struct options *o, struct fault *why)
     return ok;
 }
 
-static int listen_and_serve(const struct options *o, const struct heritage *inherited)
+/* What options name and how it fits together: all that can be judged before anything is opened. */
+static bool check(const struct options *o, bool is_heir, struct fault *why)
+{
+    return files_open(FILES_LEAST, why) && opening_check(o, why) && hook_check(o, why) &&
+           cors_check(str_of(o->origins), why) && address_check(str_of(o->trusted_proxies), why) &&
+           (is_heir || (check_tokens(o, why) && place_check(o, why)));
+}
+
+static int check_and_serve(const struct options *o, const struct heritage *inherited)
 {
     static const struct heritage own = {1, -1, -1, -1, -1};
     struct listener l;
     struct fault why = {0};
-    if (!files_open(FILES_LEAST, &why) || !opening_check(o, &why) || !hook_check(o, &why) ||
-        !address_check(str_of(o->trusted_proxies), &why))
+    if (!check(o, inherited, &why))
         return refuse(&why);
+    if (o->check_config)
+        return EX_OK;
     if (inherited) {
         listener_inherit(&l, inherited->listen, inherited->lock, STR_NONE);
         return serve(o, &l, inherited);
     }
-    if (!check_tokens(o, &why) || !place_check(o, &why) || !listener_open(&l, o, &why))
+    if (!listener_open(&l, o, &why))
         return refuse(&why);
     if (o->workers == 1)
         return serve(o, &l, &own);
@@ -147,8 +157,8 @@ int main(int argc, char **argv)
     int code = EX_OK;
     if (is_cgi)
         code = cgi_serve(&o);
-    else if (!options_answer(&o, stdout, PROGRAM_WORKER, usage))
-        code = listen_and_serve(&o, is_heir ? &inherited : NULL);
+    else if (o.check_config || !options_answer(&o, stdout, PROGRAM_WORKER, usage))
+        code = check_and_serve(&o, is_heir ? &inherited : NULL);
     options_fini(&o);
     return code;
 }

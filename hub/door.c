@@ -117,6 +117,12 @@ static bool find_group(const char *name, int *group, struct fault *why)
     return true;
 }
 
+bool door_check(const struct options *o, struct fault *why)
+{
+    int group;
+    return find_group(o->group, &group, why) && gate_check(o, why) && hook_check(o, why);
+}
+
 static bool open_place(struct door *d, enum place i, int group, struct fault *why)
 {
     struct socket_limits limits = {.high_water = places[i].high_water,
@@ -139,8 +145,6 @@ bool door_open(struct door *d, struct fault *why)
     if (d->o->listen[0])
         d->gate = gate_open(d->o, d->context, d->v, why);
     if (d->o->listen[0] && !d->gate)
-        return false;
-    if (!hook_check(d->o, why))
         return false;
     if (hook_is_on(d->o))
         d->courier = courier_open(d->o, d->context, why);

@@ -9,10 +9,12 @@
 
 struct door;
 
+/* Whether the options that the door needs hold: group, listen with its keys, hook. */
+MUST_USE bool door_check(const struct options *o, struct fault *why);
 /* Nothing can come yet; what goes out before door_open() is lost. */
 struct door *door_new(const struct options *o);
 struct hub_out door_out(struct door *d);
-/* Binds all sockets below the run folder, whose lock the caller holds. */
+/* After door_check: binds all sockets below the run folder, whose lock the caller holds. */
 MUST_USE bool door_open(struct door *d, struct fault *why);
 void door_close(struct door *d);
 /* `ready hub=... publish=...` on stderr, whatever log_level is. */

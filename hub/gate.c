@@ -62,6 +62,17 @@ static bool read_files(struct gate *g, char secret[CURVE_TEXT], struct fault *wh
     return g->clients || fail(why, REFUSE_CONFIG, "curve_clients: %.200s", from.text);
 }
 
+bool gate_check(const struct options *o, struct fault *why)
+{
+    struct gate g = {.options = o};
+    char endpoint[PLACE_ENDPOINT], secret[CURVE_TEXT] = "";
+    bool ok = !o->listen[0] || (place_tcp(PLACE_HUB, "listen", o->listen, endpoint, why) &&
+                                read_files(&g, secret, why));
+    explicit_bzero(secret, sizeof secret);
+    curve_clients_free(g.clients);
+    return ok;
+}
+
 /* Who answers for the keys is there before the first can knock: ZeroMQ lets in whom nobody asks
  * for. */
 static bool open_all(struct gate *g, struct socket_context *c, struct fault *why)

@@ -9,6 +9,9 @@
 
 struct gate;
 
+/* What the option `listen` and the files of its keys say; nothing is opened. */
+MUST_USE bool gate_check(const struct options *o, struct fault *why);
+
 /* Binds `v`, the sockets of all places, where the option `listen` says: on top of what they are
  * bound to, and for good. They stay the caller's and outlive the gate. */
 struct gate *gate_open(const struct options *o, struct socket_context *c, struct socket *const *v,

@@ -109,11 +109,13 @@ static int run(const struct options *o, struct fault *why)
     return good ? EX_OK : give_up(is_open ? "journal" : "start", why);
 }
 
-static int lock_and_run(const struct options *o)
+static int check_and_run(const struct options *o)
 {
     struct fault why = {0};
-    if (!files_open(FILES_LEAST, &why))
+    if (!files_open(FILES_LEAST, &why) || !door_check(o, &why))
         return give_up("start", &why);
+    if (o->check_config)
+        return EX_OK;
     int data = lock_folder(o->data, &why), folder = -1;
     if (data >= 0)
         folder = lock_folder(o->run, &why);
@@ -135,8 +137,8 @@ int main(int argc, char **argv)
     log_init("belfryd", (enum log_level)o.log_level);
     watch_signals();
     int code = EX_OK;
-    if (!options_answer(&o, stdout, PROGRAM_HUB, usage))
-        code = lock_and_run(&o);
+    if (o.check_config || !options_answer(&o, stdout, PROGRAM_HUB, usage))
+        code = check_and_run(&o);
     options_fini(&o);
     return code;
 }

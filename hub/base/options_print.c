@@ -49,7 +49,7 @@ void options_print_help(FILE *out, enum program program)
     }
     fprintf(out, "  --config FILE\n        the configuration, see belfry.conf(5)\n"
                  "        (default: BELFRY_CONFIG, or /etc/belfry/belfry.conf where it is)\n"
-                 "  --check-config   check file, environment and flags, and stop\n"
+                 "  --check-config   check the options and what they name, and stop\n"
                  "  --print-config   print a belfry.conf with every option, and stop\n"
                  "  --print-manual   print the manual page in mdoc(7), and stop\n"
                  "  --version        print the version, and stop\n"
@@ -151,7 +151,7 @@ void options_print_mdoc(FILE *out, enum program program)
     }
     fputs(".It Fl -config Ar file\n"
           "Read\n.Ar file\nin place of\n.Ev BELFRY_CONFIG\nor\n.Pa /etc/belfry/belfry.conf .\n"
-          ".It Fl -check-config\nCheck file, environment and flags, and stop.\n"
+          ".It Fl -check-config\nCheck the options and what they name, and stop.\n"
           ".It Fl -print-config\nPrint a\n.Xr belfry.conf 5\nwith every option, and stop.\n"
           ".It Fl -print-manual\nPrint this page in\n.Xr mdoc 7 ,\nand stop.\n"
           ".It Fl -version\nPrint the version, and stop.\n"

@@ -142,6 +142,22 @@ static void everybody_may_read_without_credentials(void **state)
     buf_fini(&b);
 }
 
+static void an_origin_is_as_browsers_send_it(void **state)
+{
+    (void)state;
+    struct fault why;
+    static const char *const wrong[] = {"a.example", "https://a.example/",
+                                        "https://",  "://a",
+                                        "**",        "https://a.example, b.example"};
+    assert_true(cors_check(STR(""), &why));
+    assert_true(cors_check(STR("*, null,https://a.example , http://b.example:8080"), &why));
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        if (cors_check(str_of(wrong[i]), &why))
+            fail_msg("%s", wrong[i]);
+        assert_int_equal(why.code, REFUSE_CONFIG);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +168,7 @@ int main(void)
         cmocka_unit_test(an_event_source_is_sent_away_by_a_stream),
         cmocka_unit_test(only_known_origins_may_read),
         cmocka_unit_test(everybody_may_read_without_credentials),
+        cmocka_unit_test(an_origin_is_as_browsers_send_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
