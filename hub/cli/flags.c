@@ -29,6 +29,15 @@ bool flags_duration(const char *text, uint64_t *ms)
     return false;
 }
 
+static bool set_number(const struct flag *f, const char *value, uint64_t *into, struct fault *why)
+{
+    uint64_t least = f->kind == FLAG_COUNT;
+    if (str_to_u64(str_of(value), into) && *into >= least)
+        return true;
+    return fail(why, REFUSE_MALFORMED, "--%s: a number%s is needed, not \"%.60s\"", f->name,
+                least ? " from 1" : "", value);
+}
+
 static bool set(const struct flag *f, const char *value, void *into, struct fault *why)
 {
     void *member = (char *)into + f->at;
@@ -40,12 +49,10 @@ static bool set(const struct flag *f, const char *value, void *into, struct faul
         *(const char **)member = value;
         return true;
     case FLAG_NUMBER:
-        if (str_to_u64(str_of(value), member))
-            return true;
-        return fail(why, REFUSE_MALFORMED, "--%s: a number is needed, not \"%.60s\"", f->name,
-                    value);
+    case FLAG_COUNT:
+        return set_number(f, value, member, why);
     case FLAG_DURATION:
-        if (flags_duration(value, member))
+        if (flags_duration(value, member) && *(Msec *)member > 0)
             return true;
         return fail(why, REFUSE_MALFORMED,
                     "--%s: a time such as 90, 90s, 500ms, 10m, 2h or 7d is needed, not \"%.60s\"",

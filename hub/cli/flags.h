@@ -11,8 +11,9 @@
 enum flag_kind {
     FLAG_SWITCH,   /* bool: --json */
     FLAG_TEXT,     /* const char *: --event NAME */
-    FLAG_NUMBER,   /* uint64_t: --limit N */
-    FLAG_DURATION, /* Msec: --ttl 90, 90s, 500ms, 10m, 2h, 7d */
+    FLAG_NUMBER,   /* uint64_t: --last N */
+    FLAG_COUNT,    /* the same, 1 at least: 0 would be taken for not given */
+    FLAG_DURATION, /* Msec, 1 at least: --ttl 90, 90s, 500ms, 10m, 2h, 7d */
 };
 
 struct flag {

@@ -20,7 +20,7 @@ static const struct flag flags[] = {
     {"after", FLAG_TEXT, offsetof(struct log_flags, after), "ID", "only after this event"},
     {"before", FLAG_TEXT, offsetof(struct log_flags, before), "ID", "only before this event"},
     {"since", FLAG_TEXT, offsetof(struct log_flags, since), "WHEN", WHEN_HELP},
-    {"limit", FLAG_NUMBER, offsetof(struct log_flags, limit), "N", "at most so many (all)"},
+    {"limit", FLAG_COUNT, offsetof(struct log_flags, limit), "N", "at most so many (all)"},
     {"reverse", FLAG_SWITCH, offsetof(struct log_flags, reverse), NULL, "the newest first"},
     {"json", FLAG_SWITCH, offsetof(struct log_flags, json), NULL,
      "a JSON object for each line: id, channel, event, data, user, time"},

@@ -10,7 +10,7 @@ struct streams {
 };
 
 static const struct flag flags[] = {
-    {"limit", FLAG_NUMBER, offsetof(struct streams, limit), "N", "at most so many (1000)"},
+    {"limit", FLAG_COUNT, offsetof(struct streams, limit), "N", "at most so many (1000)"},
     {"json", FLAG_SWITCH, offsetof(struct streams, json), NULL, "the hub's answer as JSON"},
 };
 

@@ -30,7 +30,7 @@ static const struct flag flags[] = {
     {"since", FLAG_TEXT, offsetof(struct sub, since), "WHEN", WHEN_HELP},
     {"last", FLAG_NUMBER, offsetof(struct sub, last), "N", "begin with the newest N"},
     {"earliest", FLAG_SWITCH, offsetof(struct sub, earliest), NULL, "begin with the oldest kept"},
-    {"count", FLAG_NUMBER, offsetof(struct sub, count), "N", "end after N events"},
+    {"count", FLAG_COUNT, offsetof(struct sub, count), "N", "end after N events"},
     {"json", FLAG_SWITCH, offsetof(struct sub, json), NULL,
      "a JSON object for each line: id, channel, event, data, user, time"},
     {"timeout", FLAG_DURATION, offsetof(struct sub, timeout), "TIME",

@@ -20,7 +20,7 @@ struct top {
 };
 
 static const struct flag flags[] = {
-    {"count", FLAG_NUMBER, offsetof(struct top, count), "N", "end after N seconds"},
+    {"count", FLAG_COUNT, offsetof(struct top, count), "N", "end after N seconds"},
 };
 
 struct busy {

@@ -26,7 +26,7 @@
 struct some {
     bool json;
     const char *event;
-    uint64_t limit;
+    uint64_t limit, count;
     Msec ttl;
 };
 
@@ -34,6 +34,7 @@ static const struct flag some_flags[] = {
     {"json", FLAG_SWITCH, offsetof(struct some, json), NULL, "as JSON"},
     {"event", FLAG_TEXT, offsetof(struct some, event), "NAME", "its name"},
     {"limit", FLAG_NUMBER, offsetof(struct some, limit), "N", "at most"},
+    {"count", FLAG_COUNT, offsetof(struct some, count), "N", "so many"},
     {"ttl", FLAG_DURATION, offsetof(struct some, ttl), "TIME", "how long"},
 };
 static const struct flag_table some_table = FLAG_TABLE(some_flags);
@@ -72,6 +73,9 @@ static void flags_are_read_wherever_they_stand(void **state)
     assert_string_equal(left, "room,hi,");
     assert_string_equal(s.event, "a");
     assert_int_equal(s.limit, 7);
+    assert_true(parse("--limit 0 --count 1", &s, left, &help, &why));
+    assert_true(s.limit == 0 && s.count == 1);
+    assert_true(parse("room --event=a hi --limit 7 --json --ttl 2m", &s, left, &help, &why));
     assert_true(s.json);
     assert_int_equal(s.ttl, 120000);
     assert_false(help);
@@ -97,8 +101,10 @@ static void flags_that_are_wrong_are_named(void **state)
         {"--limit 7x", "--limit: a number is needed, not \"7x\""},
         {"--limit 99999999999999999999",
          "--limit: a number is needed, not \"99999999999999999999\""},
+        {"--count 0", "--count: a number from 1 is needed, not \"0\""},
         {"--json=yes", "--json takes no value"},
         {"--ttl 5w", "--ttl: a time such as 90, 90s, 500ms, 10m, 2h or 7d is needed, not \"5w\""},
+        {"--ttl 0", "--ttl: a time such as 90, 90s, 500ms, 10m, 2h or 7d is needed, not \"0\""},
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         struct some s;
@@ -147,6 +153,7 @@ static void help_has_a_line_for_each_flag(void **state)
     assert_string_equal(text, "  --json                     as JSON\n"
                               "  --event NAME               its name\n"
                               "  --limit N                  at most\n"
+                              "  --count N                  so many\n"
                               "  --ttl TIME                 how long\n"
                               "  --help                     this text\n");
     free(text);
