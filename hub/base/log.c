@@ -60,6 +60,10 @@ static void put_value(struct buf *line, Str s)
             buf_put(line, str_make(s.p, n));
             continue;
         }
+        if (*s.p == '"' || *s.p == '\\') {
+            buf_printf(line, "\\%c", *s.p);
+            continue;
+        }
         for (size_t i = 0; i < n; i++)
             buf_printf(line, "\\x%02x", (unsigned char)s.p[i]);
     }

@@ -56,7 +56,7 @@ static void values_cannot_forge_lines(void **state)
               kz("e", "q\"\\"), kz("f", "caf\xc3\xa9"));
     give_back(file, before);
     assert_string_equal(written, "belfryd: error: odd a=x\\x0ay b=\"two words\" c=\\xff d=\"\" "
-                                 "e=\"q\\x22\\x5c\" f=caf\xc3\xa9\n");
+                                 "e=\"q\\\"\\\\\" f=caf\xc3\xa9\n");
 }
 
 static void long_values_are_cut(void **state)
