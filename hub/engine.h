@@ -73,8 +73,9 @@ struct hub {
     bool is_noting;
     Msec retry_prunes; /* the log could not be written: not before */
     Msec next_probe;   /* while it is not writable */
+    Msec next_full;    /* when it may be logged again that it is not */
     uint64_t noted;    /* events since the last note */
-    bool is_writable, is_stopping, has_noted_last;
+    bool is_writable, is_full_told, is_stopping, has_noted_last;
     uint64_t fan_outs;
     uint64_t next_ref;
     struct figures retired; /* of workers that left */

@@ -71,7 +71,7 @@ static void note_failure(struct hub *h, struct publish *p)
 {
     hub_count(h, COUNT_UNWRITABLE);
     if (p->a.op.why.code == REFUSE_DISK_FULL)
-        h->is_writable = false;
+        retention_full(h, &p->a.op.why);
     if (!p->why.code)
         p->why = p->a.op.why;
 }

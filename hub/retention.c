@@ -11,6 +11,7 @@ enum {
     PRUNES_ROWS = 8192,    /* of all that are under way at once */
     PRUNES = 512,          /* so many at most: each has one row or few */
     FORGET_CHANNELS = 256, /* of one operation */
+    FULL_PAUSE_MS = 10000, /* small events find room where large ones do not: it comes and goes */
     NOTE_EVENTS = 16384,
     LOG_SHARE = 16, /* of its time the whole log loses one part of so many, or more */
     LOG_PARTS = 1024,
@@ -198,9 +199,22 @@ static void on_noted(struct hub *h, struct op *op)
     free(n);
 }
 
+void retention_full(struct hub *h, const struct fault *why)
+{
+    h->is_writable = false;
+    if (h->is_full_told || h->now.mono < h->next_full)
+        return;
+    log_error("journal", kz("writable", "no"), kz("why", why->text));
+    h->is_full_told = true;
+    h->next_full = h->now.mono + FULL_PAUSE_MS;
+}
+
 /* What is to be taken away makes room for more: not after publishes have filled the disk again. */
 void retention_recovered(struct hub *h)
 {
+    if (h->is_full_told)
+        log_info("journal", kz("writable", "yes"));
+    h->is_full_told = false;
     h->is_writable = true;
     h->retry_prunes = 0;
 }

@@ -1,6 +1,7 @@
 """Descriptors and room on the disk run out: what asks for them is refused, what has them goes on, and
 when there are some again, so does everything."""
 import os
+import re
 import socket
 import subprocess
 
@@ -145,6 +146,9 @@ def test_a_full_disk(small_disk, hub, worker, site):
     until(lambda: ledger.publish("again") == 200, 15, "publishing resumes by itself")
     until(lambda: is_ready(worker))
     ledger.check(browser)
+    # The log says both, and not for each publish.
+    assert len(re.findall("journal writable=no why=.*full", hub.log())) == 1, hub.log()
+    assert "journal writable=yes" in hub.log()
     # And so it is after a start.
     hub.kill()
     hub.start()
