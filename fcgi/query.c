@@ -50,24 +50,26 @@ bool percent_encode(struct buf *out, Str text)
     return !out->full;
 }
 
-static bool decode_part(struct buf *memory, Str text, Str *out, struct fault *why)
+static bool decode_part(struct buf *memory, Str text, Str *out, const char *field,
+                        struct fault *why)
 {
     size_t at = memory->len;
-    if (!percent_decode(memory, text, true, "query", why))
+    if (!percent_decode(memory, text, true, field, why))
         return false;
     *out = str_make(memory->p + at, memory->len - at);
     return true;
 }
 
-static bool read_pairs(struct query *q, struct buf *memory, Str text, struct fault *why)
+static bool read_pairs(struct query *q, struct buf *memory, Str text, const char *field,
+                       struct fault *why)
 {
     for (Str piece; str_cut(&text, '&', &piece);) {
         struct query_pair pair;
         if (!piece.len)
             continue;
         size_t at = str_find(piece, '=');
-        if (!decode_part(memory, str_make(piece.p, at), &pair.name, why) ||
-            !decode_part(memory, str_skip(piece, at + 1), &pair.value, why))
+        if (!decode_part(memory, str_make(piece.p, at), &pair.name, field, why) ||
+            !decode_part(memory, str_skip(piece, at + 1), &pair.value, field, why))
             return false;
         q->v[q->n++] = pair;
     }
@@ -82,18 +84,19 @@ static size_t count_pairs(Str text)
     return n;
 }
 
-bool query_parse(struct query *q, Str text, struct fault *why)
+bool query_parse(struct query *q, Str text, const char *field, struct fault *why)
 {
     struct buf memory;
     size_t n = count_pairs(text), len;
     *q = (struct query){0};
     if (n > QUERY_PAIRS)
-        return fail(why, REFUSE_MALFORMED, "query: %zu parameters, %d are allowed", n, QUERY_PAIRS);
+        return fail(why, REFUSE_MALFORMED, "%s: %zu parameters, %d are allowed", field, n,
+                    QUERY_PAIRS);
     /* Decoding never makes it longer, and room made beforehand never moves. */
     buf_init(&memory, text.len);
     buf_room(&memory, text.len);
     q->v = must_alloc((n + 1) * sizeof *q->v);
-    bool ok = read_pairs(q, &memory, text, why);
+    bool ok = read_pairs(q, &memory, text, field, why);
     q->memory = buf_take(&memory, &len);
     if (!ok)
         query_fini(q);

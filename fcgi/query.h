@@ -18,8 +18,8 @@ struct query {
     char *memory;
 };
 
-/* A fault is MALFORMED. */
-MUST_USE bool query_parse(struct query *q, Str text, struct fault *why);
+/* A fault is MALFORMED; `field` is what the text is called in it. */
+MUST_USE bool query_parse(struct query *q, Str text, const char *field, struct fault *why);
 void query_fini(struct query *q);
 /* The last of that name; empty: there is none, or it is empty. */
 Str query_get(const struct query *q, const char *name);

@@ -42,7 +42,7 @@ static bool read_json(char **client, Str body, struct fault *why)
 static bool read_form(char **client, Str body, struct fault *why)
 {
     struct query q;
-    if (!query_parse(&q, body, why))
+    if (!query_parse(&q, body, "body", why))
         return false;
     bool ok = true;
     for (size_t i = 0; ok && i < q.n; i++)

@@ -227,7 +227,7 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
     return (r->is_public || identify(v, why)) &&
            (strcmp(r->method, "POST") != 0 || auth_origin(o, v->request, &v->visitor, why)) &&
            (r->rate == RATE_COUNT || visit_admit(v, r->rate, why)) &&
-           query_parse(&v->query, given.len ? given : query, why);
+           query_parse(&v->query, given.len ? given : query, "query", why);
 }
 
 static bool is_opening(const struct visit *v)

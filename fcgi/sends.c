@@ -275,7 +275,7 @@ static bool read_form(struct sends *s, Str body, const struct options *o,
 {
     struct query q;
     struct draft d;
-    if (!query_parse(&q, body, why))
+    if (!query_parse(&q, body, "body", why))
         return false;
     draft_init(&d, o, rights);
     bool ok = read_fields(&d, &q, why) && finish(&d, s, why);

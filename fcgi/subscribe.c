@@ -110,7 +110,7 @@ static bool read_form(struct change *c, Str body, const struct options *o, Msec 
                       struct fault *why)
 {
     struct query q;
-    if (!query_parse(&q, body, why))
+    if (!query_parse(&q, body, "body", why))
         return false;
     bool ok = true;
     for (size_t i = 0; ok && i < q.n; i++)

@@ -155,8 +155,9 @@ static bool data_is_valid(const struct hub *h, const struct msg_send *m, struct 
         return fail(why, REFUSE_TOO_LARGE, "data: %zu bytes, max_event is %llu", m->data.len,
                     (unsigned long long)h->o->max_event);
     if (m->flags & EVENT_JSON) {
-        if (!json_check(m->data, why))
-            return false;
+        struct fault unread = {0};
+        if (!json_check(m->data, &unread))
+            return fail(why, unread.code, "data: %.200s", unread.text);
         json_put_compact(compact, m->data);
         return true;
     }

@@ -98,7 +98,10 @@ static void add_frames(struct hub *h, struct publish *p, const Str *frames, size
         publish_add_refused(p, &why);
         return;
     }
-    Json *options = n == 4 ? json_parse(frames[3], &why) : NULL;
+    struct fault unread = {0};
+    Json *options = n == 4 ? json_parse(frames[3], &unread) : NULL;
+    if (unread.code)
+        fail(&why, unread.code, "options: %.200s", unread.text);
     if (options && !json_is_object(options))
         fail(&why, REFUSE_WRONG_FIELD, "options: not an object");
     if (!why.code && options)

@@ -23,7 +23,7 @@ static void check_round(const struct query *q)
         percent_encode(&text, q->v[i].value);
         buf_putc(&text, '&');
     }
-    bool ok = query_parse(&again, buf_str(&text), NULL);
+    bool ok = query_parse(&again, buf_str(&text), "query", NULL);
     assert(ok && again.n == q->n);
     for (size_t i = 0; i < q->n; i++)
         assert(str_eq(q->v[i].name, again.v[i].name) && str_eq(q->v[i].value, again.v[i].value));
@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fault why = {0};
     if (size > 65536)
         return 0;
-    if (query_parse(&q, text, &why)) {
+    if (query_parse(&q, text, "query", &why)) {
         check_round(&q);
         check_opening(&q, STR_NONE);
         check_opening(&q, text);

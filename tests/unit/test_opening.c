@@ -29,7 +29,7 @@ static bool ask_as(struct asked *a, const char *user, const char *query, const c
     a->visitor.rights =
         (struct rights){.access = ACCESS_OPEN, .user = str_of(user), .for_all = str_of(for_all)};
     fault = (struct fault){0};
-    bool ok = query_parse(&a->query, str_of(query), &fault) &&
+    bool ok = query_parse(&a->query, str_of(query), "query", &fault) &&
               opening_read(&a->opening, &options, &a->query, &a->visitor, STR_NONE, str_of(header),
                            WALL, &fault);
     if (!ok)

@@ -15,7 +15,7 @@ static void names_and_values_are_decoded(void **state)
 {
     (void)state;
     struct query q;
-    assert_true(query_parse(&q, STR("a=1&b=x+y%2B%26&&c&=d&a=2"), NULL));
+    assert_true(query_parse(&q, STR("a=1&b=x+y%2B%26&&c&=d&a=2"), "query", NULL));
     assert_int_equal(q.n, 5);
     assert_true(str_eq(query_get(&q, "a"), STR("2")));
     assert_true(str_eq(query_get(&q, "b"), STR("x y+&")));
@@ -23,7 +23,7 @@ static void names_and_values_are_decoded(void **state)
     assert_int_equal(query_get(&q, "c").len, 0);
     assert_false(query_has(&q, "e"));
     query_fini(&q);
-    assert_true(query_parse(&q, STR_NONE, NULL));
+    assert_true(query_parse(&q, STR_NONE, "query", NULL));
     assert_int_equal(q.n, 0);
     query_fini(&q);
 }
@@ -35,8 +35,9 @@ static void a_broken_percent_is_malformed(void **state)
     struct fault why;
     static const char *const broken[] = {"a=%", "a=%4", "a=%4g", "%zz=1", "a=1&b=%x"};
     for (size_t i = 0; i < COUNT_OF(broken); i++) {
-        assert_false(query_parse(&q, str_of(broken[i]), &why));
+        assert_false(query_parse(&q, str_of(broken[i]), "body", &why));
         assert_int_equal(why.code, REFUSE_MALFORMED);
+        assert_string_equal(why.text, "body: a '%' without two hex digits");
         query_fini(&q);
     }
 }
@@ -49,9 +50,9 @@ static void there_is_a_limit_of_pairs(void **state)
     struct fault why;
     for (size_t i = 0; i < sizeof text; i += 2)
         memcpy(text + i, "a&", 2);
-    assert_true(query_parse(&q, str_make(text, sizeof text - 2), &why));
+    assert_true(query_parse(&q, str_make(text, sizeof text - 2), "query", &why));
     query_fini(&q);
-    assert_false(query_parse(&q, str_make(text, sizeof text), &why));
+    assert_false(query_parse(&q, str_make(text, sizeof text), "query", &why));
     assert_int_equal(why.code, REFUSE_MALFORMED);
     query_fini(&q);
 }
@@ -62,7 +63,7 @@ static void numbers_have_a_range(void **state)
     struct query q;
     struct fault why;
     uint64_t n = 7;
-    assert_true(query_parse(&q, STR("limit=10&low=0&text=x&empty="), NULL));
+    assert_true(query_parse(&q, STR("limit=10&low=0&text=x&empty="), "query", NULL));
     assert_true(query_number(&q, "none", 1, 10, &n, &why));
     assert_int_equal(n, 7);
     assert_true(query_number(&q, "limit", 1, 10, &n, &why));
@@ -81,7 +82,7 @@ static void flags_are_said_in_few_ways(void **state)
     struct query q;
     struct fault why;
     bool flag = false;
-    assert_true(query_parse(&q, STR("a&b=1&c=true&d=0&e=false&f=maybe"), NULL));
+    assert_true(query_parse(&q, STR("a&b=1&c=true&d=0&e=false&f=maybe"), "query", NULL));
     assert_true(query_flag(&q, "none", &flag, &why) && !flag);
     assert_true(query_flag(&q, "a", &flag, &why) && flag);
     assert_true(query_flag(&q, "d", &flag, &why) && !flag);
@@ -163,7 +164,7 @@ static void channels_are_checked_counted_and_named_once(void **state)
     struct query q;
     struct fault why;
     channels_init(&c, 3, MAY_SUBSCRIBE, &rights);
-    assert_true(query_parse(&q, STR("channel=a,b&channel=a&channel=room:*"), NULL));
+    assert_true(query_parse(&q, STR("channel=a,b&channel=a&channel=room:*"), "query", NULL));
     assert_true(channels_add_query(&c, &q, "channel", &why));
     assert_int_equal(c.n, 3);
     assert_int_equal(list_count(buf_str(&c.list)), 3);

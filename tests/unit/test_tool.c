@@ -18,13 +18,13 @@ static void what_is_wrong_is_named(void **state)
 {
     struct bench *b = *state;
     static const char *const options[][2] = {
-        {"nonsense", "error malformed"},
+        {"nonsense", "error malformed options: JSON, line 1"},
         {"[]", "error wrong_field options: not an object"},
         {"{\"tll\":1}", "error wrong_field options: tll is not known"},
         {"{\"ttl\":0}", "error wrong_field ttl: "},
         {"{\"ttl\":\"1\"}", "error wrong_field ttl: "},
         {"{\"json\":1}", "error wrong_field json: not true or false"},
-        {"{\"json\":true}", "error malformed"},
+        {"{\"json\":true}", "error malformed data: JSON, line 1"},
         {"{\"exclude\":\"me\"}", "error wrong_field exclude"},
         {"{\"idempotencyKey\":\"a b\"}", "error wrong_field idempotencyKey"},
         {"{\"ref\":1}", "error wrong_field ref: not a string"},
