@@ -191,6 +191,8 @@ static void on_noted(struct hub *h, struct op *op)
     if (op->why.code) {
         if (h->is_writable)
             log_warn("note", kz("why", op->why.text));
+        else if (op->why.code == REFUSE_DISK_FULL)
+            retention_full(h, &op->why);
         channels_not_noted(&h->channels);
     } else if (!h->is_writable) {
         retention_recovered(h);

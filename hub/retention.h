@@ -16,7 +16,8 @@ void retention_turn(struct hub *h);
 void retention_hurry(struct hub *h);
 /* Nothing is due and nothing under way. */
 bool retention_is_idle(const struct hub *h);
-/* The log has no room; and it takes writes again. Both are logged, a pair of them in 10 s. */
+/* The log has no room; and it takes writes again. Both are logged, a pair of them in 10 s: one that
+ * stays full is told of in the end, also where the hub found it so. */
 void retention_full(struct hub *h, const struct fault *why);
 void retention_recovered(struct hub *h);
 /* Notes everything counted, whether or not it is time. */

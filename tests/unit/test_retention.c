@@ -201,6 +201,24 @@ static void a_note_that_found_no_room_is_made_up_for(void **state)
     assert_int_equal(count(b, "a"), 8);
 }
 
+/* Not while it comes and goes, but in the end: the last word is true. */
+static void a_disk_that_is_full_again_is_told_of(void **state)
+{
+    struct bench *b = *state;
+    const struct fault full = {REFUSE_DISK_FULL, "full"};
+    fill(b, "a", 8);
+    retention_full(b->hub, &full);
+    retention_recovered(b->hub);
+    retention_full(b->hub, &full);
+    assert_false(b->hub->is_full_told);
+    b->now.mono += 11000;
+    set_disk(b, true);
+    retention_note(b->hub);
+    settle(b);
+    set_disk(b, false);
+    assert_true(b->hub->next_full > b->now.mono); /* it was told of just now */
+}
+
 static void many_small_channels_are_cut_together(void **state)
 {
     struct bench *b = *state;
@@ -246,6 +264,7 @@ int main(void)
         BENCH(a_busy_log_is_noted_and_counted_right),
         BENCH(prune_is_exact),
         BENCH(a_note_that_found_no_room_is_made_up_for),
+        BENCH(a_disk_that_is_full_again_is_told_of),
         BENCH(many_small_channels_are_cut_together),
         BENCH(a_prune_that_never_ends_is_answered),
     };
