@@ -244,16 +244,23 @@ static void a_gap_alone_is_an_answer(void **state)
         "\"more\":false,\"events\":[]}");
 }
 
+/* What the hub says after OPENED. */
+static struct event missed(const char *channel, const char *data)
+{
+    return (struct event){.flags = EVENT_EPHEMERAL | EVENT_MISSED,
+                          .channel = str_of(channel),
+                          .data = str_of(data),
+                          .to = STR("client-of-the-poll")};
+}
+
 static void what_passed_between_two_polls_is_answered(void **state)
 {
     struct desk *d = *state;
     struct browser *b = poll_from(d, 100, 10);
     hub_opens(d, 100, 100);
-    struct event e = {.flags = EVENT_EPHEMERAL | EVENT_MISSED | EVENT_JSON,
-                      .channel = STR("room:1"),
-                      .name = STR("typing"),
-                      .data = STR("{}"),
-                      .to = STR("client-of-the-poll")};
+    struct event e = missed("room:1", "{}");
+    e.flags |= EVENT_JSON;
+    e.name = STR("typing");
     hub_event(d, &e);
     turn(d);
     assert_non_null(strstr(browser_got(b),
@@ -267,10 +274,7 @@ static void what_passed_between_two_polls_comes_once(void **state)
     struct desk *d = *state;
     struct browser *b = poll_from(d, 100, 10);
     struct msg_open m = next_open(d);
-    const struct event e = {.flags = EVENT_EPHEMERAL | EVENT_MISSED,
-                            .channel = STR("room:1"),
-                            .data = STR("x"),
-                            .to = STR("client-of-the-poll")};
+    const struct event e = missed("room:1", "x");
     for (int i = 0; i < 2; i++) {
         HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(100),
                  .from = at(100));
@@ -290,10 +294,7 @@ static void what_passed_between_two_polls_is_for_the_one_that_came(void **state)
     turn(d);
     struct browser *second = poll_from(d, 100, 10);
     hub_opens(d, 100, 100);
-    struct event e = {.flags = EVENT_EPHEMERAL | EVENT_MISSED,
-                      .channel = STR("room:1"),
-                      .data = STR("x"),
-                      .to = STR("client-of-the-poll")};
+    const struct event e = missed("room:1", "x");
     hub_event(d, &e);
     turn(d);
     assert_string_equal(browser_got(first), "");
@@ -312,8 +313,7 @@ static void what_was_sent_to_the_client_between_two_polls_is_for_the_poll(void *
     browser_got(stream);
     struct browser *poll = poll_from(d, 100, 10);
     hub_opens(d, 100, 100);
-    struct event e = {
-        .flags = EVENT_EPHEMERAL | EVENT_MISSED, .data = STR("x"), .to = STR("client-of-the-poll")};
+    const struct event e = missed("", "x");
     hub_event(d, &e);
     turn(d);
     assert_string_equal(browser_got(stream), "");
@@ -334,10 +334,7 @@ static void what_passed_between_two_polls_and_is_not_allowed_is_left_out(void **
     q.limit = 10;
     struct browser *b = browser_poll(d, q);
     hub_opens(d, 100, 100);
-    struct event e = {.channel = STR("room:vip"),
-                      .flags = EVENT_EPHEMERAL | EVENT_MISSED,
-                      .data = STR("secret"),
-                      .to = STR("client-of-the-poll")};
+    struct event e = missed("room:vip", "secret");
     hub_event(d, &e);
     turn(d);
     assert_string_equal(browser_got(b), "");
@@ -366,11 +363,8 @@ static void what_excludes_a_client_stays_so_between_its_polls(void **state)
 {
     struct desk *d = *state;
     struct browser *b = poll_from(d, 100, 10);
-    struct event e = {.channel = STR("room:1"),
-                      .flags = EVENT_EPHEMERAL | EVENT_MISSED,
-                      .data = STR("typing"),
-                      .to = STR("client-of-the-poll"),
-                      .exclude = STR("client-of-the-poll")};
+    struct event e = missed("room:1", "typing");
+    e.exclude = STR("client-of-the-poll");
     hub_opens(d, 100, 100);
     hub_event(d, &e);
     turn(d);
