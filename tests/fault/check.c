@@ -122,10 +122,13 @@ Position check_pruned_before(const struct check *c, Str name, uint64_t ns, uint6
     for (size_t i = 0; i < c->fork_count; i++)
         if (c->forks[i].ns <= now && c->forks[i].ns > since)
             since = c->forks[i].ns;
-    for (size_t i = c->step_count; i-- > 0 && c->steps[i].ns >= since;)
-        if (c->steps[i].ns + JUST_NOW <= ns && c->steps[i].upto > upto &&
-            check_takes_in(c, name, c->steps[i].channel))
-            upto = c->steps[i].upto;
+    for (size_t i = 0; i < c->step_count && c->steps[i].ns <= now; i++) {
+        const struct prune_fact *p = &c->steps[i];
+        if (p->ns < since || !check_takes_in(c, name, p->channel))
+            continue;
+        if (p->ns + JUST_NOW <= ns || p->upto < upto)
+            upto = p->upto;
+    }
     return upto;
 }
 

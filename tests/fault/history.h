@@ -26,7 +26,7 @@
  *   bye      conn reason      close  conn [by: `client` where the reader itself ended it]
  *   refused  conn code        drained  conn: still open when all had ceased, and read to the end
  * The world.
- *   pruned   channel (or pattern) upto
+ *   pruned   channel (or pattern) upto: lower than before where a log was put back that has more
  *   fork     at epoch: a log that was restored or replaced; positions from `at` on of epochs before
  *            this one no longer hold
  *   crash    who

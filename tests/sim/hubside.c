@@ -108,6 +108,21 @@ static void note_start(struct world *w)
                                 .id = {now->name, s->head}});
 }
 
+/* What was taken away from each channel since the last look, or came back with another log. */
+static void note_pruned(struct world *w)
+{
+    struct hubside *h = &w->hub;
+    for (unsigned i = 0; i < ROOM_CHANNELS; i++) {
+        Position floor = memory_log_floor(h->log, str_of(room_names[i]));
+        if (floor != h->floors[i])
+            world_note(w, (struct fact){.actor = STR("hub"),
+                                        .what = FACT_PRUNED,
+                                        .channel = str_of(room_names[i]),
+                                        .id = {0, floor}});
+        h->floors[i] = floor;
+    }
+}
+
 void hubside_start(struct world *w)
 {
     struct hubside *h = &w->hub;
@@ -121,6 +136,7 @@ void hubside_start(struct world *w)
     struct memory_keys keys = {w->hub_options.idempotency_age, w->hub_options.idempotency_keys};
     h->journal = journal_memory_open(h->log, keys, &w->wall, &h->state, hub_on_channel, h->hub);
     note_fork(w);
+    note_pruned(w);
     note_start(w);
     hub_start(h->hub, journal_memory_base(h->journal), &h->state, world_now(w));
 }
@@ -198,21 +214,6 @@ void hubside_prune(struct world *w)
     Str question = STR("{\"do\":\"prune\"}");
     if (w->hub.hub && !w->hub.is_stopping)
         hub_on_admin(w->hub.hub, STR("admin"), &question, 1, world_now(w));
-}
-
-/* What was taken away from each channel since the last look. */
-static void note_pruned(struct world *w)
-{
-    struct hubside *h = &w->hub;
-    for (unsigned i = 0; i < ROOM_CHANNELS; i++) {
-        Position floor = memory_log_floor(h->log, str_of(room_names[i]));
-        if (floor > h->floors[i])
-            world_note(w, (struct fact){.actor = STR("hub"),
-                                        .what = FACT_PRUNED,
-                                        .channel = str_of(room_names[i]),
-                                        .id = {0, floor}});
-        h->floors[i] = floor;
-    }
 }
 
 /* The journal's threads. */
