@@ -113,6 +113,8 @@ static bool write_text(struct outlet *o, struct chunk *c)
     if (o != &hold_of(p)->outlet)
         world_fail(p->world, "takeover", "%s is written to by one that does not have it", p->actor);
     buf_put(&p->text, chunk_bytes(c));
+    if (p->is_poll)
+        p->began = peek_began(hold_of(p)->stream);
     p->is_full = p->world->mono < p->full_until || dice_luck(&p->dice, 3);
     return !p->is_full;
 }

@@ -23,6 +23,11 @@ static const char *look_at(const struct roster *r, const struct stream *s)
     return NULL;
 }
 
+Cursor peek_began(const struct stream *s)
+{
+    return s ? s->opened : CURSOR_NONE;
+}
+
 bool peek_is_on(const struct stream *s, Str channel)
 {
     return stream_find_part(s, channel) != NULL;

@@ -205,23 +205,16 @@ void page_read(struct browser *p, size_t most)
     buf_drop(&p->text, start);
 }
 
-/* Where it began, if nobody said so: before the first that came. */
-static Cursor began_before(struct browser *p, const Json *events, Cursor end, const Json *gap)
+/* Where it goes on in another log: before the first that came, or that is kept. */
+static Cursor goes_on_before(struct browser *p, const Json *events, Cursor end, const Json *gap)
 {
-    Cursor c = end;
+    Cursor c = end, oldest = cursor_of(p, text_of(gap, "oldest"));
     for (size_t i = json_len(events); i-- > 0;) {
         Cursor id = cursor_of(p, text_of(json_at(events, i), "id"));
         if (!cursor_is_none(id))
             c = (Cursor){id.epoch, id.at - 1};
     }
-    if (json_is_object(gap)) {
-        Cursor oldest = cursor_of(p, text_of(gap, "oldest"));
-        /* Something up to there was owed, where it was pruned. */
-        bool is_pruned = str_eq(text_of(gap, "reason"), STR("pruned")) && oldest.at;
-        Position before = oldest.at - is_pruned;
-        c = before < c.at ? (Cursor){oldest.epoch, before} : c;
-    }
-    return c;
+    return oldest.at < c.at ? oldest : c;
 }
 
 void page_read_answer(struct browser *p)
@@ -237,8 +230,9 @@ void page_read_answer(struct browser *p)
     const Json *events = json_get(whole, "events"), *gap = json_get(whole, "gap");
     Cursor end = cursor_of(p, text_of(whole, "cursor"));
     bool is_moved = json_is_object(gap) && !str_eq(text_of(gap, "reason"), STR("pruned"));
-    Cursor begin =
-        cursor_is_none(p->last) || is_moved ? began_before(p, events, end, gap) : p->last;
+    Cursor begin = is_moved                  ? goes_on_before(p, events, end, gap)
+                   : cursor_is_none(p->last) ? p->began /* no answer says it */
+                                             : p->last;
     note(p, (struct fact){.what = FACT_OPEN, .id = begin});
     if (json_is_object(gap) &&
         (p->has_cursor || !is_moved)) /* it had nothing that could be undone */

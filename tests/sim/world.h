@@ -230,6 +230,7 @@ void press_fini(struct world *w);
 const char *peek_hub(struct hub *h);
 const char *peek_roster(struct roster *r);
 void peek_presence(struct hub *h, Str channel, struct buf *out);
+Cursor peek_began(const struct stream *s); /* none: nobody is there */
 bool peek_is_on(const struct stream *s, Str channel);
 
 #endif
