@@ -82,6 +82,15 @@ static bool put_events(struct buf *json, struct visit *v, Str rows, Cursor *last
     return true;
 }
 
+/* Without the slash at its end: of the root nothing is left, as two slashes would begin a host. */
+static Str mount_of(const struct options *o)
+{
+    Str mount = str_of(o->mount);
+    while (str_ends(mount, STR("/")))
+        mount.len--;
+    return mount;
+}
+
 /* This page's own parameters with another start. */
 static void put_next(struct buf *json, struct visit *v, Cursor from, bool is_descending)
 {
@@ -90,7 +99,8 @@ static void put_next(struct buf *json, struct visit *v, Cursor from, bool is_des
     char text[CURSOR_TEXT];
     struct buf url;
     buf_init(&url, ANSWER_HEAD_MAX * 64);
-    buf_printf(&url, "%s/history?%s=", v->worker->options->mount, start);
+    Str mount = mount_of(v->worker->options);
+    buf_printf(&url, "%.*s/history?%s=", FMT(mount), start);
     buf_put(&url, cursor_print(from, text));
     for (size_t i = 0; i < q->n; i++) {
         if (str_eq(q->v[i].name, str_of(start)))

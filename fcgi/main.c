@@ -7,6 +7,7 @@
 #include "cgi.h"
 #include "listen.h"
 #include "opening.h"
+#include "route.h"
 #include "spawn.h"
 #include "supervise.h"
 #include "take.h"
@@ -113,7 +114,8 @@ static bool check_tokens(const struct options *o, struct fault *why)
 static bool check(const struct options *o, bool is_heir, struct fault *why)
 {
     return files_open(FILES_LEAST, why) && opening_check(o, why) && hook_check(o, why) &&
-           cors_check(str_of(o->origins), why) && address_check(str_of(o->trusted_proxies), why) &&
+           mount_check(str_of(o->mount), why) && cors_check(str_of(o->origins), why) &&
+           address_check(str_of(o->trusted_proxies), why) &&
            (is_heir || (check_tokens(o, why) && place_check(o, why)));
 }
 

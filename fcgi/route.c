@@ -15,7 +15,7 @@
 #include "wire/names.h"
 #include "wire/refusal.h"
 
-enum { PARTS_MAX = 8, PATH_MAX_BYTES = 8192 };
+enum { PARTS_MAX = ROUTE_MOUNT_PARTS + 2, PATH_MAX_BYTES = 8192 }; /* /user/NAME is the longest */
 
 static const struct route routes[] = {
     {"", "GET", opening_stream, RATE_CONNECTS, false},
@@ -71,6 +71,28 @@ static bool path_split(struct path *p, Str text, bool is_decoded, struct fault *
             return false;
     }
     return true;
+}
+
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-._~!$&'()*+,;=:@/", c));
+}
+
+bool mount_check(Str mount, struct fault *why)
+{
+    size_t parts = 0, plain = 0;
+    while (plain < mount.len && is_plain(mount.p[plain]))
+        plain++;
+    if (plain < mount.len || (mount.len && mount.p[0] != '/'))
+        return fail(why, REFUSE_CONFIG,
+                    "mount: %.*s is no path that begins with / and has nothing but letters, digits "
+                    "and -._~!$&'()*+,;=:@/",
+                    (int)(mount.len < 60 ? mount.len : 60), mount.p);
+    for (Str piece; str_cut(&mount, '/', &piece);)
+        parts += piece.len > 0;
+    return parts <= ROUTE_MOUNT_PARTS || fail(why, REFUSE_CONFIG, "mount: %zu parts, %d are allowed",
+                                              parts, ROUTE_MOUNT_PARTS);
 }
 
 /* Takes the mount's parts off. */
@@ -217,6 +239,15 @@ static bool identify(struct visit *v, struct fault *why)
     return false;
 }
 
+/* Of a body (RFC 9110, section 15.5.16). */
+static bool is_uncoded(const struct request *r, struct fault *why)
+{
+    Str coding = request_var(r, "HTTP_CONTENT_ENCODING");
+    return !coding.len || str_eq_nocase(coding, STR("identity")) ||
+           fail(why, REFUSE_MEDIA_TYPE, "Content-Encoding: %.*s; a body is taken as it is, uncoded",
+                (int)(coding.len < 60 ? coding.len : 60), coding.p);
+}
+
 static bool prepare(struct visit *v, const struct route *r, Str query, struct fault *why)
 {
     const struct options *o = v->worker->options;
@@ -225,7 +256,8 @@ static bool prepare(struct visit *v, const struct route *r, Str query, struct fa
         r->handle == opening_stream && accepts_stream(request_var(v->request, "HTTP_ACCEPT"));
     v->visitor.address = auth_address(o, v->request);
     return (r->is_public || identify(v, why)) &&
-           (strcmp(r->method, "POST") != 0 || auth_origin(o, v->request, &v->visitor, why)) &&
+           (strcmp(r->method, "POST") != 0 ||
+            (auth_origin(o, v->request, &v->visitor, why) && is_uncoded(v->request, why))) &&
            (r->rate == RATE_COUNT || visit_admit(v, r->rate, why)) &&
            query_parse(&v->query, given.len ? given : query, "query", why);
 }

@@ -2,6 +2,7 @@
 #ifndef BELFRY_ROUTE_H
 #define BELFRY_ROUTE_H
 
+#include "base/fault.h"
 #include "visit.h"
 
 /* Serves what was just accepted. */
@@ -14,6 +15,12 @@ struct route {
     enum rate rate;                  /* how often; RATE_COUNT: as often as one likes */
     bool is_public;                  /* whoever asks: a token is not looked at */
 };
+
+/* Whether it can stand in a URL as it is: a path of letters, digits and -._~!$&'()*+,;=:@/ (RFC 3986,
+ * section 3.3) that begins with a slash and has ROUTE_MOUNT_PARTS at most, or nothing, which is the
+ * root as / is. A fault is CONFIG. */
+#define ROUTE_MOUNT_PARTS 6
+MUST_USE bool mount_check(Str mount, struct fault *why);
 
 /* The route of `path`, as it stands in REQUEST_URI or (decoded already) in PATH_INFO. `name`: what
  * it says in the place of NAME; user:NAME where it says user/NAME. */

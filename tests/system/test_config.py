@@ -15,6 +15,7 @@ OF_THE_HUB = [
 OF_THE_WORKER = [
     ({"trusted_proxies": "10.0.0.0/8"}, "trusted_proxies: 10.0.0.0/8 is no address"),
     ({"channels_for_all": "news,room:*"}, "channels_for_all: is a pattern"),
+    ({"mount": "/events?x=1"}, "mount: /events?x=1 is no path"),
     ({"origins": "app.example"}, "origins: app.example is no origin"),
     ({"origins": "https://app.example/"}, "origins: https://app.example/ is no origin"),
     ({"hub": "http://hub.example"}, "is no tcp://HOST:PORT"),

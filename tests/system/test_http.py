@@ -1,4 +1,5 @@
 """Every row and every error of the HTTP contract (fcgi/HTTP.md)."""
+import gzip
 import json
 import re
 import time
@@ -464,6 +465,18 @@ def test_sizes_name_the_limit(site):
 
 def test_unsupported_content_type(site):
     site.post("/send", raw="<a/>", kind="application/xml").problem(415)
+
+
+def test_a_coded_body_is_not_guessed_at(site):
+    body = json.dumps({"channel": "a", "data": 1})
+    kind = {"Content-Type": "application/json"}
+    for path in ("/send", "/subscribe"):
+        coded = request(site, "POST", site.mount + path, dict(kind, **{"Content-Encoding": "gzip"}),
+                        gzip.compress(body.encode()))
+        assert coded.problem(415)["detail"].startswith("Content-Encoding: gzip")
+    plain = request(site, "POST", site.mount + "/send",
+                    dict(kind, **{"Content-Encoding": "identity"}), body)
+    assert plain.status == 200
 
 
 # GET /events/history

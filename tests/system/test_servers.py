@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from belfry import PATIENCE, Server, command, now, request, until
+from gate import Gate
 from sse import Stream, numbers
 
 # Heartbeats after which a worker has noticed that a browser left (Caddy buffers some writes).
@@ -134,6 +135,19 @@ def test_a_mount_elsewhere(world, hub, worker):
         stream.connected()
         sent = server.send("a", {"n": 1})
         assert stream.next().id == sent
+
+
+@pytest.mark.parametrize("mount", ("/", "/live/"))
+def test_a_mount_that_ends_in_a_slash(world, hub, worker, mount):
+    world.set(mount=mount)
+    worker.restart()
+    gate = Gate(worker)
+    for n in range(2):
+        sent = gate.ask("POST", mount + "send", {}, {"channel": "a", "data": n})
+        assert sent.status == 200, sent.body
+    page = gate.ask("GET", mount + "history?channel=a&limit=1", {}).json
+    assert page["next"].startswith(mount + "history?"), "of this host"
+    assert [e["data"] for e in gate.ask("GET", page["next"], {}).json["events"]] == [1]
 
 
 @pytest.mark.long

@@ -95,6 +95,26 @@ static void a_path_that_the_server_decoded_is_taken_as_it_is(void **state)
     buf_fini(&name);
 }
 
+static void a_mount_is_a_path_as_urls_have_it(void **state)
+{
+    (void)state;
+    struct fault why;
+    static const char *const good[] = {"", "/", "/events", "/~me/events/", "/cgi-bin/events.cgi",
+                                       "/1/2/3/4/5/6"};
+    static const char *const wrong[] = {"events",  "/a?b",  "/a#b", "/a b",
+                                        "/a%20b", "/\xc3\xa9", "/a\n", "/1/2/3/4/5/6/7"};
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        if (!mount_check(str_of(good[i]), &why))
+            fail_msg("%s", good[i]);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        if (mount_check(str_of(wrong[i]), &why))
+            fail_msg("%s", wrong[i]);
+        assert_int_equal(why.code, REFUSE_CONFIG);
+    }
+    assert_ptr_equal(find("/1/2/3/4/5/6", "/1/2/3/4/5/6/user/al", "user:al")->handle,
+                     opening_stream);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +123,7 @@ int main(void)
         cmocka_unit_test(other_paths_are_not_there),
         cmocka_unit_test(broken_paths_are_malformed),
         cmocka_unit_test(a_path_that_the_server_decoded_is_taken_as_it_is),
+        cmocka_unit_test(a_mount_is_a_path_as_urls_have_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
