@@ -53,6 +53,15 @@ def test_a_refusal_before_the_body_is_whole_may_be_read_by_its_page(worker):
             assert b"Access-Control-Allow-Origin: https://page.example\r\n" in answer, answer
 
 
+@pytest.mark.options(keep_timeout="1s")
+def test_an_idle_kept_connection_is_closed(worker):
+    with fastcgi.connect(worker) as peer:
+        for _ in range(2):
+            peer.sendall(fastcgi.get(keep=True))
+            assert b'"ok":true' in fastcgi.answer(peer)
+        assert fastcgi.is_closed(peer)
+
+
 @pytest.mark.options(head_timeout="60s")
 def test_silent_callers_do_not_keep_cgi_programs_waiting(world, worker):
     silent = []

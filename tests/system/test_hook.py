@@ -269,6 +269,16 @@ def test_it_says_who_a_session_is(http, site):
     assert site.get("/health").status == 200
 
 
+@pytest.mark.options(hook_events="authorize", hook_headers="X-Session, accept-language")
+def test_it_sees_the_headers_that_are_named_for_it(http, site):
+    http.answer = lambda question: {"allow": True, "user": "erin"}
+    who = {"x-session": "7", "Accept-Language": "de", "Cookie": "c=1"}
+    with Stream(site, channel="a", headers=who) as stream:
+        assert stream.connected()["user"] == "erin"
+    seen = http.questions(ask="connection")[-1]["headers"]
+    assert {name.lower(): value for name, value in seen.items()} == {"x-session": "7", "accept-language": "de"}
+
+
 @pytest.mark.options(hook_events="authorize", workers=2)
 def test_a_stream_ends_with_the_answer_it_was_let_in_by(http, site):
     http.answer = lambda question: {"allow": True, "for": 2, "user": "dave"}

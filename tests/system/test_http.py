@@ -479,6 +479,19 @@ def test_a_coded_body_is_not_guessed_at(site):
     assert plain.status == 200
 
 
+@pytest.mark.options(max_replay_bytes="64k")
+def test_a_replay_is_bounded_in_bytes(site):
+    ids = [site.send("a", "%02d" % n + "x" * 10000) for n in range(20)]
+    with Stream(site, channel="a", last_id=ids[0]) as stream:
+        stream.connected()
+        gap = json.loads(stream.until_event("gap").data)
+        assert gap["reason"] == "limit" and gap["oldest"] == ids[13]
+        assert [e.id for e in stream.take(6)] == ids[14:], "the newest of 64 KiB"
+    with Stream(site, channel="a", last_id=ids[14]) as stream:
+        assert stream.connected()["resumed"]
+        assert [e.id for e in stream.take(5)] == ids[15:]
+
+
 # GET /events/history
 
 def test_history_pages_both_ways(site):
