@@ -213,7 +213,7 @@ static bool build_from(struct recovery *r, const char *source, struct fault *why
     bool is_new, good = false;
     if (!db_open(&r->from, source, DB_READS, why))
         return false;
-    bool known = schema_recognize(&r->from, source, &is_new, why);
+    bool known = schema_recognize(&r->from, r->path, &is_new, why);
     db_forget_error(&r->from);
     if (known && is_new)
         known = fail(why, REFUSE_CONFIG, "%s is empty", r->path);

@@ -450,6 +450,9 @@ static void what_is_no_journal_is_left_as_it_is(void **state)
     store(&diary, f->path);
     assert_false(journal_recover(f->path, &r, &f->why));
     assert_int_equal(f->why.code, REFUSE_CONFIG);
+    char said[sizeof f->why.text];
+    snprintf(said, sizeof said, "%s is not a journal of Belfry", f->path);
+    assert_string_equal(f->why.text, said);
     struct saved after;
     load(&after, f->path);
     assert_memory_equal(after.bytes, diary.bytes, diary.size);
