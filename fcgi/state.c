@@ -29,12 +29,7 @@ void state_ready(struct visit *v)
 {
     struct fault why = {0};
     if (!is_ready(v->worker, &why)) {
-        struct buf body;
-        buf_init(&body, ANSWER_HEAD_MAX);
-        struct answer a = answer_problem(&why, &body);
-        a.status = 503;
-        visit_answer(v, &a);
-        buf_fini(&body);
+        visit_refuse(v, &why);
         return;
     }
     struct buf json;

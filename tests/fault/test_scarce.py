@@ -136,7 +136,7 @@ def test_a_full_disk(small_disk, hub, worker, site):
     stream = Stream(site, channel="b")
     stream.connected()
     site.post("/send", {"channel": "a", "data": "y" * 60000}).problem(507, "disk_full")
-    until(lambda: get(worker, "/ready").status == 503)
+    until(lambda: get(worker, "/ready").status == 507)
     # Reading and what is not logged go on.
     assert site.get("/history", channel="a", limit=5).status == 200
     assert site.post("/send", {"channel": "b", "data": "passing", "ephemeral": True}).status == 200
