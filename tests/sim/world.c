@@ -13,7 +13,7 @@
 
 #define WALL UINT64_C(1700000000000)
 
-enum { STRIDE = 40, SETTLE = 180 * 1000, QUIET = 20000, START = 100000, DOWN = 4000 };
+enum { STRIDE = 40, SETTLE = 180 * 1000, QUIET = 60000, START = 100000, DOWN = 4000 };
 
 const char *const room_names[ROOM_NAMES] = {"news", "room:1",   "room:2", "room:3",
                                             "chat", "user:ann", "room:*", "*"};
