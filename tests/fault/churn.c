@@ -10,6 +10,7 @@
  * on standard input:
  *
  *   settle      no more coming and going; `settled` when all are connected and read
+ *   go on       coming and going again
  *   drain N...  waits until each stream has the number N of its channels
  *   report      what was counted, as a line of JSON
  */
@@ -55,7 +56,7 @@ static struct {
     size_t n, connected;
     unsigned channels, rate;
     int ep;
-    bool is_settling, is_draining;
+    bool is_settling, is_settled, is_draining;
     uint32_t wanted[CHANNELS_MAX];
     uint64_t drain_until, churned_at;
     struct sockaddr_in to;
@@ -286,6 +287,8 @@ static void take_word(char *word)
 {
     if (strcmp(word, "settle") == 0) {
         run.is_settling = true;
+    } else if (strcmp(word, "go on") == 0) {
+        run.is_settling = run.is_settled = false;
     } else if (strcmp(word, "report") == 0) {
         report();
     } else if (strncmp(word, "drain ", 6) == 0) {
@@ -314,7 +317,6 @@ static void take_words(void)
 
 static void turn(void)
 {
-    static bool was_settled;
     struct epoll_event events[512];
     struct pollfd input = {STDIN_FILENO, POLLIN, 0};
     int n = epoll_wait(run.ep, events, 512, TICK_MS);
@@ -327,8 +329,8 @@ static void turn(void)
     tend(now);
     if (poll(&input, 1, 0) > 0)
         take_words();
-    if (run.is_settling && !was_settled && run.connected == run.n) {
-        was_settled = true;
+    if (run.is_settling && !run.is_settled && run.connected == run.n) {
+        run.is_settled = true;
         puts("settled");
         fflush(stdout);
     }
