@@ -91,8 +91,8 @@ bool mount_check(Str mount, struct fault *why)
                     (int)(mount.len < 60 ? mount.len : 60), mount.p);
     for (Str piece; str_cut(&mount, '/', &piece);)
         parts += piece.len > 0;
-    return parts <= ROUTE_MOUNT_PARTS || fail(why, REFUSE_CONFIG, "mount: %zu parts, %d are allowed",
-                                              parts, ROUTE_MOUNT_PARTS);
+    return parts <= ROUTE_MOUNT_PARTS ||
+           fail(why, REFUSE_CONFIG, "mount: %zu parts, %d are allowed", parts, ROUTE_MOUNT_PARTS);
 }
 
 /* Takes the mount's parts off. */
