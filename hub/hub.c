@@ -317,12 +317,13 @@ void hub_on_admin(struct hub *h, Str peer, const Str *frames, size_t n, Now now)
     admin_on_message(h, peer, frames, n);
 }
 
-/* A hub that was stopped itself does not take that for the silence of others. */
+/* A hub that was stopped itself does not take that for the silence of others. Of some it has heard
+ * since it goes on. */
 static void extend_leases(struct hub *h, Msec delay)
 {
     struct peer *p;
     for (size_t at = 0; (p = map_next(&h->peers.by_id, &at));)
-        p->heard += delay;
+        p->heard = p->heard + delay < h->now.mono ? p->heard + delay : h->now.mono;
     presence_extend(h, delay);
 }
 

@@ -295,10 +295,12 @@ bool presence_on_here(struct hub *h, struct peer *p, Str body)
 
 void presence_extend(struct hub *h, Msec delay)
 {
+    Msec most = h->now.mono + h->o->presence_grace; /* of who has left since it goes on */
     struct list *node, *safe;
     LIST_EACH(node, safe, &h->presence.leaving)
     {
-        CONTAINER_OF(node, struct occupant, leaving)->until += delay;
+        struct occupant *o = CONTAINER_OF(node, struct occupant, leaving);
+        o->until = o->until + delay < most ? o->until + delay : most;
     }
     if (!presence_is_known(h) || h->now.mono - delay < h->presence.quiet_until)
         h->presence.quiet_until += delay;

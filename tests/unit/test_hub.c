@@ -253,6 +253,23 @@ static void a_hub_that_was_stopped_itself_extends_the_leases(void **state)
     expect(b, "w1", "WELCOME from=0 | EVENT 1:a=x | PUBLISHED 1+1");
 }
 
+static void a_lease_that_began_after_a_stop_is_not_extended(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "a");
+    hello(b, "w2", 0, "a");
+    settle(b);
+    b->now.mono += 60000;
+    pulse(b, "w1");
+    pulse(b, "w2");
+    for (int i = 0; i < 5; i++) {
+        elapse(b, 900);
+        pulse(b, "w2");
+    }
+    assert_null(peer_by_id(b->hub, STR("w1")));
+    assert_non_null(peer_by_id(b->hub, STR("w2")));
+}
+
 static void a_beat_tells_through_each_second(void **state)
 {
     struct bench *b = *state;
@@ -371,6 +388,7 @@ int main(void)
         BENCH(a_position_beyond_a_fork_goes_back_to_it),
         BENCH(a_link_that_is_silent_is_gone),
         BENCH(a_hub_that_was_stopped_itself_extends_the_leases),
+        BENCH(a_lease_that_began_after_a_stop_is_not_extended),
         BENCH(a_beat_tells_through_each_second),
         BENCH(who_cannot_be_reached_is_gone),
         BENCH(a_stop_is_told_and_refuses),

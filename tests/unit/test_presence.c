@@ -168,6 +168,22 @@ static void a_reload_is_no_departure(void **state)
     assert_int_equal(version_of(b, "a"), version + 1);
 }
 
+static void who_left_while_the_hub_was_stopped_has_one_grace(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    open_as(b, "w1", "ann1", "ann", "a");
+    open_as(b, "w1", "bob1", "bob", "a");
+    close_as(b, "w1", "bob1");
+    alive(b, 2000);
+    b->now.mono += 60000;
+    close_as(b, "w1", "ann1");
+    alive(b, 7000);
+    assert_string_equal(who(b, "a"), "ann bob +0"); /* of its 10 s two were over */
+    alive(b, 4500);
+    assert_string_equal(who(b, "a"), "+0");
+}
+
 static void changes_are_told_once_a_second_to_those_who_watch(void **state)
 {
     struct bench *b = *state;
@@ -368,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BENCH(users_are_counted_by_device),
         BENCH(a_reload_is_no_departure),
+        BENCH(who_left_while_the_hub_was_stopped_has_one_grace),
         BENCH(changes_are_told_once_a_second_to_those_who_watch),
         BENCH(a_dead_worker_takes_its_clients_with_it_but_not_at_once),
         BENCH(a_hub_that_comes_back_asks_before_it_tells),
