@@ -25,7 +25,8 @@ unit: $(UNIT) ## unit tests; one that hangs is a failure
 	@failed=; for t in $(UNIT); do echo "== $$t"; timeout 300 $$t || failed="$$failed $$t"; done; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 replay: $(FUZZ) ## what the fuzzers have found and begin with
-	@for t in $(FUZZ); do echo "== $$t"; $$t tests/fuzz/seeds/$${t##*/fuzz_} || exit 1; done
+	@for t in $(FUZZ); do echo "== $$t"; tests/fuzz/dictionary $${t##*/fuzz_} >$$t.dict && \
+	    $$t tests/fuzz/seeds/$${t##*/fuzz_} || exit 1; done
 
 # One program: the simulated world, and who judges its histories.
 SIM      := $(wildcard tests/sim/*.c)

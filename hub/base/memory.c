@@ -53,7 +53,9 @@ void *must_alloc(size_t size)
 {
     if (size > SMALL)
         return checked(calloc(1, size));
-    return memset(must_room(size), 0, size);
+    void *p = must_room(size);
+    memset(p, 0, size);
+    return p;
 }
 
 void *must_realloc(void *old, size_t size)

@@ -35,7 +35,7 @@ static void *burst(void)
     return last;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { IS_GLIBC = 0 }; /* a sanitizer's allocator is another */
 #else
 enum { IS_GLIBC = 1 };
