@@ -16,8 +16,9 @@ static Cursor where_to_begin(const struct stream *s, const struct msg_add *m)
     bool is_young = !s->is_greeted || r->now - stream_greeted(s) <= CURSOR_HOLDS;
     if (s->start == START_CURSOR && is_young)
         return s->opened;
-    /* One that only waits to say goodbye is where it was, be it in another log. */
-    return s->at.at > r->at.at && s->state != STREAM_PARTING ? s->at : r->at;
+    /* One that is over is where it was, be it in another log. */
+    bool is_on = s->state == STREAM_LIVE || s->state == STREAM_BEHIND;
+    return is_on && s->at.at > r->at.at ? s->at : r->at;
 }
 
 static void remove_parts(struct stream *s, Str names)

@@ -248,12 +248,18 @@ static void what_is_added_to_one_that_ends_begins_in_the_log_as_it_is(void **sta
     struct desk *d = *state;
     struct browser *late = opened_at(d, want("room:1"), 100, 100), *b = NULL;
     b = browser_live(d, "room:2", 100);
+    struct browser *left = browser_live(d, "room:2", 100);
+    struct browser *late_left = opened_at(d, want("room:1"), 100, 100);
     stream_bye(late->stream, BYE_DRAIN);
     stream_bye(b->stream, BYE_DRAIN);
+    left->outlet.owner_ops->on_gone(left->outlet.owner);
+    late_left->outlet.owner_ops->on_gone(late_left->outlet.owner);
     hub_welcomes(d, (Cursor){EPOCH + 1, 0}, GAP_RESET);
     struct msg_add now = {.join = {EPOCH + 1, 0}};
     assert_int_equal(add(d, client_of(b), "room:3", "", now).at.at, 0);
     assert_int_equal(add(d, client_of(late), "room:3", "", now).at.at, 0);
+    assert_int_equal(add(d, client_of(left), "room:3", "", now).at.at, 0);
+    assert_int_equal(add(d, client_of(late_left), "room:3", "", now).at.at, 0);
     turn(d);
 }
 
