@@ -17,6 +17,7 @@ struct wanted {
     Position last;  /* the last one */
     uint64_t left;  /* ns; UINT64_MAX: it has it still */
     uint64_t since; /* ns: not before it was asked for */
+    uint64_t told;  /* ns: that it is joined */
 };
 
 /* A channel was asked for by a POST, of which `joined` may come long after it was done. */

@@ -24,6 +24,7 @@ static struct wanted *want(struct reader *d, Str name, bool is_joined, bool is_l
                         .is_late = is_late,
                         .from = from,
                         .since = asked_at(d, history_find_word(d->c->h, name)),
+                        .told = d->now,
                         .left = UINT64_MAX};
     return &d->wants[d->want_count - 1];
 }
