@@ -39,13 +39,14 @@ static bool had(const struct reader *d, uint32_t channel, uint64_t invoked)
     return false;
 }
 
-/* One that nobody answered may have been asked for on an earlier connection, to begin there. */
+/* One that nobody answered may have been asked for on an earlier connection, to begin there; one
+ * that was to begin where a fork undid the log begins where that goes on. */
 static bool is_late(const struct reader *d, uint32_t channel, Position at)
 {
     for (size_t i = 0; i < d->want_count; i++) {
         const struct wanted *w = &d->wants[i];
-        bool is_unanswered = w->epoch == EPOCH_INDEX_NONE;
-        if (w->is_late && (!at || w->from < at || is_unanswered) &&
+        bool is_unsure = w->epoch == EPOCH_INDEX_NONE || check_undone(d->c, w->epoch, w->from);
+        if (w->is_late && (!at || w->from < at || is_unsure) &&
             reader_has(d, w, channel)) /* 0: never seen with an id */
             return true;
     }

@@ -168,8 +168,17 @@ static void ask_to_join(struct reader *d)
         wait_a_little(d);
 }
 
+/* It may have been done, and what came by it has been read. */
+static void tell_unanswered(struct reader *d)
+{
+    if (d->is_open && d->asks.is_asking)
+        tell(d, (struct fact){.what = FACT_JOINED, .channel = str_of(d->extra)});
+    http_drop(&d->asks);
+}
+
 static void go_to_sleep(struct reader *d)
 {
+    tell_unanswered(d);
     http_drop(&d->http);
     tell(d, (struct fact){.what = FACT_CLOSE, .reason = STR("client")});
     d->is_on = d->is_open = false;
@@ -327,7 +336,7 @@ static void on_stream_end(struct http *h, bool is_complete)
     char code[16];
     snprintf(code, sizeof code, "%d", h->status);
     http_drop(h);
-    http_drop(&d->asks);
+    tell_unanswered(d);
     d->is_open = false;
     if (h->status != 200) {
         refused(d, code);
