@@ -342,6 +342,18 @@ static Position position_of(const struct check *c, const struct row *row, const 
     return row->epoch != EPOCH_INDEX_NONE ? row->at : c->fork_count ? 0 : k->at;
 }
 
+/* By one that was asked for, and of which nobody has said yet that it is joined. */
+static bool may_come_by_another(const struct reader *d, const struct wanted *bearer,
+                                uint32_t channel)
+{
+    for (size_t i = 0; i < d->ask_count; i++) {
+        Str name = history_word(d->c->h, d->asks[i].word);
+        if (!str_eq(name, bearer->name) && check_takes_in(d->c, name, channel))
+            return true;
+    }
+    return false;
+}
+
 static void on_receive(struct reader *d, size_t fact)
 {
     const struct row *row = &d->c->h->rows[fact];
@@ -355,7 +367,8 @@ static void on_receive(struct reader *d, size_t fact)
             bearer = &d->wants[i];
             bearers++;
         }
-    if (bearers == 1 && row->epoch != EPOCH_INDEX_NONE) { /* of several, nobody knows by which */
+    bool is_known = bearers == 1 && !may_come_by_another(d, bearer, e->channel);
+    if (is_known && row->epoch != EPOCH_INDEX_NONE) { /* of several, nobody knows by which */
         bearer->first = bearer->first ? bearer->first : row->at;
         bearer->last = row->at;
     }
