@@ -113,6 +113,12 @@ static inline Msec stream_greeted(const struct stream *s)
     return s->made + s->greeted;
 }
 
+/* It is open and served: where it is, is a place in the log as it is. */
+static inline bool stream_is_on(const struct stream *s)
+{
+    return s->state == STREAM_LIVE || s->state == STREAM_BEHIND;
+}
+
 /* Since it was written to, or became full. */
 static inline Msec stream_idle(const struct stream *s, Msec now)
 {

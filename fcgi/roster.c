@@ -274,11 +274,10 @@ static void rewind_stream(struct stream *s, enum gap_reason reason, Cursor fork)
         part->from = part->from < fork.at ? part->from : fork.at;
         part->caught = part->caught < fork.at ? part->caught : fork.at;
     }
-    bool is_on = s->state == STREAM_LIVE || s->state == STREAM_BEHIND;
-    if (!is_on && s->opened.at > fork.at)
-        s->opened = fork;
-    if (!is_on)
+    if (!stream_is_on(s)) {
+        s->opened = s->opened.at > fork.at ? fork : s->opened;
         return;
+    }
     stream_leave_live(s, stream_at(s));
     replay_drop(s);
     if (s->is_poll)

@@ -84,11 +84,13 @@ bool mount_check(Str mount, struct fault *why)
     size_t parts = 0, plain = 0;
     while (plain < mount.len && is_plain(mount.p[plain]))
         plain++;
-    if (plain < mount.len || (mount.len && mount.p[0] != '/'))
-        return fail(why, REFUSE_CONFIG,
-                    "mount: %.*s is no path that begins with / and has nothing but letters, digits "
-                    "and -._~!$&'()*+,;=:@/",
-                    (int)(mount.len < 60 ? mount.len : 60), mount.p);
+    bool is_path = !mount.len || (mount.p[0] == '/' && !str_starts(mount, STR("//")));
+    if (plain < mount.len || !is_path)
+        return fail(
+            why, REFUSE_CONFIG,
+            "mount: %.*s is no path that begins with one / and has nothing but letters, digits "
+            "and -._~!$&'()*+,;=:@/",
+            (int)(mount.len < 60 ? mount.len : 60), mount.p);
     for (Str piece; str_cut(&mount, '/', &piece);)
         parts += piece.len > 0;
     return parts <= ROUTE_MOUNT_PARTS ||

@@ -17,8 +17,8 @@ struct route {
 };
 
 /* Whether it can stand in a URL as it is: a path of letters, digits and -._~!$&'()*+,;=:@/ (RFC
- * 3986, section 3.3) that begins with a slash and has ROUTE_MOUNT_PARTS at most, or nothing, which
- * is the root as / is. A fault is CONFIG. */
+ * 3986, section 3.3) that begins with one slash and has ROUTE_MOUNT_PARTS at most, or nothing,
+ * which is the root as / is. A fault is CONFIG. */
 #define ROUTE_MOUNT_PARTS 6
 MUST_USE bool mount_check(Str mount, struct fault *why);
 

@@ -17,8 +17,7 @@ static Cursor where_to_begin(const struct stream *s, const struct msg_add *m)
     if (s->start == START_CURSOR && is_young)
         return s->opened;
     /* One that is over is where it was, be it in another log. */
-    bool is_on = s->state == STREAM_LIVE || s->state == STREAM_BEHIND;
-    return is_on && s->at.at > r->at.at ? s->at : r->at;
+    return stream_is_on(s) && s->at.at > r->at.at ? s->at : r->at;
 }
 
 static void remove_parts(struct stream *s, Str names)

@@ -101,7 +101,7 @@ static void a_mount_is_a_path_as_urls_have_it(void **state)
     struct fault why;
     static const char *const good[] = {
         "", "/", "/events", "/~me/events/", "/cgi-bin/events.cgi", "/1/2/3/4/5/6"};
-    static const char *const wrong[] = {"events", "/a?b",      "/a#b", "/a b",
+    static const char *const wrong[] = {"events", "//a",       "/a?b", "/a#b",          "/a b",
                                         "/a%20b", "/\xc3\xa9", "/a\n", "/1/2/3/4/5/6/7"};
     for (size_t i = 0; i < COUNT_OF(good); i++)
         if (!mount_check(str_of(good[i]), &why))
