@@ -154,9 +154,9 @@ static void take_report(struct crew *c, const struct report *r, Msec now)
     if (r->pid && r->pid != child->pid) { /* the one before it goes by itself */
         child->pid = r->pid;
         child->born = now;
-        if (c->is_stopping)
-            kill(r->pid, SIGTERM); /* the word went to the one before it */
     }
+    if (c->is_stopping && r->pid) /* the word went to the one before it, or came before it began */
+        kill(r->pid, SIGTERM);
     if (!r->pid)
         notify_status("a worker could not be replaced, and goes on");
     c->ready += !child->is_ready;
