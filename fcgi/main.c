@@ -44,11 +44,8 @@ static void on_renew(void *owner, int number)
     worker_renew(owner);
 }
 
-/* The parser's library puts handlers of its own for these. */
 static bool set_signals(struct worker *w, struct fault *why)
 {
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGUSR1, SIG_DFL);
     return loop_on_signal(w->loop, SIGTERM, on_stop, w, why) &&
            loop_on_signal(w->loop, SIGINT, on_stop, w, why) &&
            loop_on_signal(w->loop, SIGHUP, on_renew, w, why);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -49,6 +50,25 @@ static void memory_forget(struct request_parser *p)
     p->memory = -1;
 }
 
+/* The library's own handlers would swallow a word that comes before its user's are there. */
+static bool library_init(void)
+{
+    static const int taken[] = {SIGPIPE, SIGTERM, SIGUSR1};
+    struct sigaction was[COUNT_OF(taken)];
+    sigset_t set, before;
+    sigemptyset(&set);
+    for (size_t i = 0; i < COUNT_OF(taken); i++) {
+        sigaddset(&set, taken[i]);
+        sigaction(taken[i], NULL, &was[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    bool ok = FCGX_Init() == 0;
+    for (size_t i = 0; i < COUNT_OF(taken); i++)
+        sigaction(taken[i], &was[i], NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
+
 struct request_parser *request_parser_new(struct fault *why)
 {
     struct request_parser *p = must_alloc(sizeof *p);
@@ -57,7 +77,7 @@ struct request_parser *request_parser_new(struct fault *why)
         free(p);
         return NULL;
     }
-    if (FCGX_Init() != 0)
+    if (!library_init())
         memory_is_out();
     FCGX_InitRequest(&p->fcgi, -1, 0);
     buf_init(&p->records, MEMORY);

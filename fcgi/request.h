@@ -9,7 +9,6 @@
 struct request;
 struct request_parser;
 
-/* Replaces handlers of SIGPIPE, SIGTERM and SIGUSR1: install yours afterwards. */
 struct request_parser *request_parser_new(struct fault *why); /* NULL: no descriptor is left */
 void request_parser_free(struct request_parser *p);
 

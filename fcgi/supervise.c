@@ -76,10 +76,10 @@ static void pass_on(const struct crew *c, int number)
 
 static void on_death(struct crew *c, struct child *child, int status, Msec now)
 {
-    bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool is_early = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM; /* told while it began */
     child->pid = 0;
     if (c->is_stopping) {
-        if (!is_clean)
+        if (!is_early && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
             c->code = EX_SOFTWARE;
         return;
     }
@@ -93,15 +93,6 @@ static void on_death(struct crew *c, struct child *child, int status, Msec now)
               kn("signal", WIFSIGNALED(status) ? (uint64_t)WTERMSIG(status) : 0),
               kn("code", WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : 0),
               kn("again_in_ms", child->again - now));
-}
-
-static void reap(struct crew *c, Msec now)
-{
-    int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        for (size_t i = 0; i < c->n; i++)
-            if (c->v[i].pid == pid)
-                on_death(c, &c->v[i], status, now);
 }
 
 /* One after the other, so that not all of them freeze, nor twice the memory is needed, at once. One
@@ -130,22 +121,6 @@ static void renew(struct crew *c)
     renew_next(c);
 }
 
-static void take_signals(struct crew *c, Msec now)
-{
-    struct signalfd_siginfo info;
-    while (read(c->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD) {
-            reap(c, now);
-        } else if (info.ssi_signo == SIGHUP) {
-            renew(c);
-        } else {
-            c->is_stopping = true;
-            notify_stopping();
-            pass_on(c, SIGTERM);
-        }
-    }
-}
-
 static void take_report(struct crew *c, const struct report *r, Msec now)
 {
     if (r->number < 1 || r->number > c->n)
@@ -154,9 +129,9 @@ static void take_report(struct crew *c, const struct report *r, Msec now)
     if (r->pid && r->pid != child->pid) { /* the one before it goes by itself */
         child->pid = r->pid;
         child->born = now;
+        if (c->is_stopping)
+            kill(r->pid, SIGTERM); /* the word went to the one before it */
     }
-    if (c->is_stopping && r->pid) /* the word went to the one before it, or came before it began */
-        kill(r->pid, SIGTERM);
     if (!r->pid)
         notify_status("a worker could not be replaced, and goes on");
     c->ready += !child->is_ready;
@@ -172,6 +147,35 @@ static void take_reports(struct crew *c, Msec now)
     struct report r;
     while (read(c->ready_read, &r, sizeof r) == (ssize_t)sizeof r)
         take_report(c, &r, now);
+}
+
+/* Who serves now is heard before who has died: one that was replaced has said so before it went,
+ * and what the dead have said is not heard after their end. */
+static void reap(struct crew *c, Msec now)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        take_reports(c, now);
+        for (size_t i = 0; i < c->n; i++)
+            if (c->v[i].pid == pid)
+                on_death(c, &c->v[i], status, now);
+    }
+}
+
+static void take_signals(struct crew *c, Msec now)
+{
+    struct signalfd_siginfo info;
+    while (read(c->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD) {
+            reap(c, now);
+        } else if (info.ssi_signo == SIGHUP) {
+            renew(c);
+        } else {
+            c->is_stopping = true;
+            notify_stopping();
+            pass_on(c, SIGTERM);
+        }
+    }
 }
 
 void supervise_report(int ready, unsigned number, int pid)
@@ -207,7 +211,6 @@ static int shorter(int ms, Msec other)
     return other && (ms < 0 || (Msec)ms > other) ? (int)other : ms;
 }
 
-/* Who serves now is heard before who has died: one that was replaced has said so before it went. */
 static void watch(struct crew *c)
 {
     while (!is_over(c)) {

@@ -19,10 +19,10 @@ SHORT = 0
 FOR_EVER = 1 << 40
 
 
-def library():
-    """fail_calls.so, made when it is older than its source."""
-    source = os.path.join(ROOT, "tests/fault/fail_calls.c")
-    made = os.path.join(BUILD, "tests/fault/fail_calls.so")
+def library(name):
+    """What goes before a program, made when it is older than its source."""
+    source = os.path.join(ROOT, "tests/fault/%s.c" % name)
+    made = os.path.join(BUILD, "tests/fault/%s.so" % name)
     if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
         os.makedirs(os.path.dirname(made), exist_ok=True)
         fresh = "%s.%d" % (made, os.getpid())
@@ -30,6 +30,14 @@ def library():
                         fresh, source] + ["-DWITHOUT_MEMORY"] * is_sanitized(), check=True)
         os.rename(fresh, made)
     return made
+
+
+def preloaded(name, **more):
+    """The environment of a program that one of them goes before."""
+    env = dict(clean_environment(), LD_PRELOAD=library(name), **more)
+    if is_sanitized():
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:detect_leaks=0"
+    return env
 
 
 def is_sanitized():
@@ -48,11 +56,7 @@ class Faults:
             self.page = mmap.mmap(page.fileno(), 4096)
 
     def environment(self, world):
-        env = dict(clean_environment(), BELFRY_CONFIG=world.config, LD_PRELOAD=library(),
-                   FAIL_CONTROL=self.path)
-        if is_sanitized():
-            env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:detect_leaks=0"
-        return env
+        return preloaded("fail_calls", BELFRY_CONFIG=world.config, FAIL_CONTROL=self.path)
 
     def _put(self, at, form, value):
         struct.pack_into(form, self.page, at, value)

@@ -6,12 +6,11 @@ import re
 import shutil
 import socket
 import sqlite3
-import subprocess
 
 import pytest
 
-from belfry import BUILD, ROOT, Hub, clean_environment, command, now
-from faults import FOR_EVER, FaultyHub, last_line
+from belfry import BUILD, Hub, command, now
+from faults import FOR_EVER, FaultyHub, last_line, preloaded
 
 DAMAGED, DISK, CONFIG, AGAIN = 65, 74, 78, 75
 PAGE = 4096
@@ -182,17 +181,6 @@ def test_a_disk_that_does_not_sync_stops_the_hub(world, error):
     assert all('"%s"' % name in held for name in ids)
 
 
-def hanging():
-    """hang_sync.so, made when it is older than its source."""
-    source = os.path.join(ROOT, "tests/fault/hang_sync.c")
-    made = os.path.join(BUILD, "tests/fault/hang_sync.so")
-    if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
-        os.makedirs(os.path.dirname(made), exist_ok=True)
-        subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O2", "-Wall", "-fPIC", "-shared", "-o",
-                        made, source], check=True)
-    return made
-
-
 @pytest.mark.long
 def test_a_disk_that_hangs_is_seen_by_the_watchdog(world):
     """Readers are served meanwhile, and do not count as a sign of life."""
@@ -200,8 +188,7 @@ def test_a_disk_that_hangs_is_seen_by_the_watchdog(world):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(ear)
         notify.settimeout(60)
-        env = dict(clean_environment(), LD_PRELOAD=hanging(), HANG_SYNC=hang, NOTIFY_SOCKET=ear,
-                   WATCHDOG_USEC="2000000")
+        env = preloaded("hang_calls", HANG_SYNC=hang, NOTIFY_SOCKET=ear, WATCHDOG_USEC="2000000")
         hub.program = world.program(os.path.join(BUILD, "belfryd"), "--config",
                                     world.write_config(), ready=r"^.*\bready\b", env=env)
         hub.program.wait_ready()

@@ -1,6 +1,8 @@
 #include "record.h"
 #include "request.h"
 
+#include <signal.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,6 +110,20 @@ static void an_environment_is_a_request(void **state)
     request_free(r);
 }
 
+static void signals_do_what_they_did(void **state)
+{
+    static const int those[] = {SIGPIPE, SIGTERM, SIGUSR1};
+    sigset_t blocked;
+    (void)state;
+    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    for (size_t i = 0; i < COUNT_OF(those); i++) {
+        struct sigaction is;
+        sigaction(those[i], NULL, &is);
+        assert_ptr_equal(is.sa_handler, SIG_DFL);
+        assert_false(sigismember(&blocked, those[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +132,7 @@ int main(void)
         cmocka_unit_test(one_after_the_other_and_large_ones),
         cmocka_unit_test(no_variables_are_a_request_too),
         cmocka_unit_test(an_environment_is_a_request),
+        cmocka_unit_test(signals_do_what_they_did),
     };
     return cmocka_run_group_tests(tests, open_parser, close_parser);
 }
