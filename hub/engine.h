@@ -63,7 +63,7 @@ struct hub {
     struct asks asks;
     struct hooks hooks;
 
-    struct list inspections; /* backups and checks under way */
+    struct list inspections; /* reads of the log, backups and checks under way */
     struct pool publishes;
     size_t ops;   /* the journal has so many other operations of ours */
     size_t queue; /* publishes among them */

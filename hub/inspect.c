@@ -40,6 +40,8 @@ static struct inspection *inspection_new(struct asker *a, enum op_kind kind)
 static void inspection_free(struct inspection *i)
 {
     list_remove(&i->node);
+    if (i->op.kind == OP_READ)
+        reading_fini(&i->reading);
     if (i->op.kind == OP_BACKUP)
         free(i->backup.path);
     if (i->op.kind == OP_CHECK)
@@ -143,6 +145,7 @@ bool inspect_log(struct hub *h, struct asker *a, const Json *question, struct fa
     r->limit = (uint32_t)range.limit;
     r->bytes = LOG_BYTES;
     r->descending = str_eq(range.order, STR("desc"));
+    list_append(&h->inspections, &i->node);
     hub_submit(h, &i->op, &log_owner);
     return true;
 }
@@ -206,7 +209,6 @@ static void on_log(struct hub *h, struct op *op)
     put_gap(&i->begin, &out);
     answer(h, i, buf_str(&out));
     buf_fini(&out);
-    reading_fini(&i->reading);
     inspection_free(i);
 }
 
@@ -270,6 +272,8 @@ void inspect_stop(struct hub *h)
     LIST_EACH(node, safe, &h->inspections)
     {
         struct inspection *i = CONTAINER_OF(node, struct inspection, node);
+        if (i->op.kind == OP_READ) /* takes no time, and is answered */
+            continue;
         admin_refuse(h, &i->asker, REFUSE_STOPPING, "the hub stops");
         asker_fini(&i->asker);
     }
