@@ -41,7 +41,8 @@ static bool is_excused(const struct reader *d, uint32_t channel, Position at, bo
 }
 
 /* It was told that nothing is missing after its cursor, and at once of what was pruned long before.
- * What goes later, retention's or the ring's, a later gap tells. */
+ * What goes later, retention's or the ring's, a later gap tells; and after a fork the positions are
+ * others. */
 static void check_resumed(struct reader *d, const struct wanted *w, uint32_t channel, Position at)
 {
     const struct row *begin = &d->c->h->rows[d->fact];
@@ -49,7 +50,7 @@ static void check_resumed(struct reader *d, const struct wanted *w, uint32_t cha
         at > check_pruned_before(d->c, history_word(d->c->h, channel), begin->ns, d->open_ns))
         return;
     for (size_t i = 0; i < d->gap_count; i++)
-        if (d->gaps[i].is_at_once && at <= d->gaps[i].oldest &&
+        if (d->gaps[i].is_at_once && d->gaps[i].span == d->span && at <= d->gaps[i].oldest &&
             reader_list_takes_in(d->c, d->gaps[i].channels, channel))
             check_broken(d->c, RULE_RESUMED, d->fact, NO_FACT,
                          "resumed, but %.*s of position %llu was pruned, as a gap said at once",
