@@ -52,6 +52,7 @@ struct reader {
     uint64_t open_ns;
     Position opened;  /* what `open` said */
     bool excuses_all; /* a gap with reason reset or unknown */
+    bool is_renewed;  /* and the log is another one indeed */
     enum start_at start;
     Position from;    /* everything after it is owed */
     Position reached; /* its highest id, or where it began */

@@ -53,6 +53,24 @@ static bool is_late(const struct reader *d, uint32_t channel, Position at)
     return false;
 }
 
+/* What is explained by a channel that began there is done with; the rest may be still, until the
+ * end. */
+static void check_late(struct reader *d, bool is_over)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < d->again_count; i++) {
+        uint32_t event = d->c->h->rows[d->again[i]].a;
+        const struct known *k = &d->c->events[event];
+        if (is_late(d, d->c->h->events[event].channel, k->at))
+            continue;
+        if (is_over)
+            check_broken(d->c, RULE_DOUBLED, d->again[i], known_fact(k),
+                         "the reader had this already");
+        d->again[left++] = d->again[i];
+    }
+    d->again_count = left;
+}
+
 static void finish(struct reader *d)
 {
     if (!d->is_on)
@@ -62,13 +80,7 @@ static void finish(struct reader *d)
         if (!had(d, d->c->h->events[row->a].channel, d->c->events[row->a].invoked))
             check_broken(d->c, RULE_LEAK, d->strays[i], d->fact, "the reader has no such channel");
     }
-    for (size_t i = 0; i < d->again_count; i++) {
-        uint32_t event = d->c->h->rows[d->again[i]].a;
-        const struct known *k = &d->c->events[event];
-        if (!is_late(d, d->c->h->events[event].channel, k->at))
-            check_broken(d->c, RULE_DOUBLED, d->again[i], known_fact(k),
-                         "the reader had this already");
-    }
+    check_late(d, true);
     reader_check_owed(d);
     d->c->r->drained += d->is_drained;
     d->is_on = false;
@@ -117,6 +129,7 @@ static void on_connect(struct reader *d, size_t fact)
  * channel that was joined since the fork begins where that was. */
 static void new_span(struct reader *d, Position from, uint16_t epoch, const struct fork_fact *f)
 {
+    check_late(d, false);
     reader_check_owed(d);
     d->span = ++d->c->spans;
     d->from = d->reached = from;
@@ -182,6 +195,7 @@ static void on_gap_of_log(struct reader *d, size_t fact)
     if (!is_lawful)
         check_broken(d->c, RULE_FALSE_GAP, fact, d->fact, "the log is still the one it had");
     d->excuses_all = true;
+    d->is_renewed = is_lawful;
     /* Of a log that is not known, from its beginning: what was had comes again. */
     const struct row *row = &d->c->h->rows[fact];
     bool is_begun = d->is_open && !d->is_moving;
@@ -314,6 +328,8 @@ static void check_again(struct reader *d, size_t fact, const struct known *k)
     bool has_id = row->epoch != EPOCH_INDEX_NONE;
     bool is_again =
         k->stamp == d->span || (k->stamp >= d->first_span && (!has_id || row->at <= d->from));
+    if (d->is_renewed && has_id && row->at > d->reached)
+        return; /* it had no id when it came, in the log before */
     if (d->c->h->events[row->a].ephemeral && (k->tries > 1 || k->stamp != d->span))
         return;                /* as often as somebody tried, and to each of two polls */
     if (is_again && !has_id) { /* the answer that says why may come after it */

@@ -45,7 +45,7 @@ static struct setup setup_of(uint64_t seed, struct dice *d)
         .max_channels = ONE_OF(d, 3, 100, 100, 100),
         .keys = ONE_OF(d, 10, 100000, 100000),
         .max_queue = ONE_OF(d, 16, 65536, 65536),
-        .key_age = ONE_OF(d, 90000, 600000),
+        .key_age = ONE_OF(d, 300000, 600000), /* longer than any world waits */
         .client_keep = ONE_OF(d, 2000, 60000, 60000),
         .slow_timeout = ONE_OF(d, 1000, 5000, 30000),
         .hub_wait = ONE_OF(d, 0, 500, 2000),
