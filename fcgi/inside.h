@@ -174,6 +174,7 @@ struct roster {
     struct tally addresses; /* streams and polls of each */
     struct batch batch;
     Cursor at, flushed;
+    Cursor reach;           /* the furthest that a channel was said to begin, or to be gone up to */
     Cursor past[PAST_MOST]; /* the last of each epoch before that of `at` */
     size_t past_len;
     bool has_hole;
@@ -195,6 +196,8 @@ Str stream_origin(const struct stream *s, char key[ADDRESS_KEY]);
 void roster_advance(struct roster *r, Cursor c);
 /* The hub put the link on that channel: a LEAVE of ours that crossed this took it off. */
 void roster_notice_crossing(struct roster *r, Str name);
+/* The hub said that something of a channel begins there, be it above where the link is. */
+void roster_reach(struct roster *r, Cursor c);
 /* Of these the link does not bring all up to there. */
 void roster_uncover(struct roster *r, Str names, Cursor oldest);
 
@@ -284,6 +287,8 @@ void replay_owe_late(struct stream *s, Cursor from);
 void replay_keep(struct stream *s, struct item *i);
 bool replay_is_waiting(const struct stream *s); /* for the hub */
 void replay_drop(struct stream *s); /* what was asked of the hub is of no use any more */
+/* The same; nor is what a gap said of what lies above it. */
+void replay_rewind(struct stream *s, Position fork);
 void replay_free(struct stream *s);
 /* A held start: nothing is given to it until then. */
 void replay_hold(struct stream *s, Msec until);

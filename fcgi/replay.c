@@ -66,6 +66,13 @@ void replay_drop(struct stream *s)
         slice_unwant(&s->replay->waiter);
 }
 
+void replay_rewind(struct stream *s, Position fork)
+{
+    replay_drop(s);
+    if (s->replay && s->replay->told_upto > fork)
+        s->replay->told_upto = fork;
+}
+
 void replay_free(struct stream *s)
 {
     struct replay *p = s->replay;

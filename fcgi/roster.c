@@ -133,19 +133,31 @@ void roster_put_past(const struct roster *r, struct buf *list)
         list_put(list, cursor_print(r->past[i], text));
 }
 
+void roster_reach(struct roster *r, Cursor c)
+{
+    if (c.at > r->reach.at)
+        r->reach = c;
+}
+
+/* Of two above `at` the lower one, but the further one of the same epoch. */
+static Cursor nearer(Cursor at, Cursor next, Cursor c)
+{
+    bool is_further = c.epoch == next.epoch && c.at > next.at;
+    bool is_nearer =
+        cursor_is_none(next) || is_further || (c.epoch != next.epoch && c.at < next.at);
+    return c.at > at.at && is_nearer ? c : next;
+}
+
 /* The next after `at` of which no other of its epoch is further; none: that was all. */
 static Cursor next_ahead(const struct roster *r, Cursor at)
 {
-    Cursor next = CURSOR_NONE;
+    Cursor next = nearer(at, CURSOR_NONE, r->reach);
     struct list *node, *safe;
     LIST_EACH(node, safe, &r->streams)
     {
         const struct stream *s = CONTAINER_OF(node, struct stream, node);
-        if (s->state != STREAM_BEHIND || s->at.at <= at.at)
-            continue;
-        bool is_further = s->at.epoch == next.epoch && s->at.at > next.at;
-        if (cursor_is_none(next) || is_further || (s->at.epoch != next.epoch && s->at.at < next.at))
-            next = s->at;
+        if (s->state == STREAM_BEHIND)
+            next = nearer(at, next, s->at);
     }
     return next;
 }
@@ -231,6 +243,7 @@ static void tell_gap(struct stream *s, const struct msg_gap *m)
 
 void roster_uncover(struct roster *r, Str names, Cursor oldest)
 {
+    roster_reach(r, oldest);
     for (Str name; list_next(&names, &name);) {
         struct subscription *sub = subscription_find(&r->subs, name);
         if (sub && sub->is_joined && sub->covered.at < oldest.at)
@@ -279,7 +292,7 @@ static void rewind_stream(struct stream *s, enum gap_reason reason, Cursor fork)
         return;
     }
     stream_leave_live(s, stream_at(s));
-    replay_drop(s);
+    replay_rewind(s, fork.at);
     if (s->is_poll)
         rewind_poll(s);
     Cursor at = s->at;
@@ -322,6 +335,8 @@ static void rewind_all(struct roster *r, const struct msg_welcome *m)
     }
     while (r->past_len && r->past[r->past_len - 1].at > fork.at)
         r->past_len--;
+    if (r->reach.at > fork.at || m->reason != GAP_RESET)
+        r->reach = fork;
     r->at = r->flushed = m->from;
 }
 

@@ -35,6 +35,7 @@ static void add_parts(struct stream *s, const struct msg_add *m, Cursor begin)
     if (is_late)
         replay_owe_late(s, begin);
     Str names = m->add;
+    roster_reach(s->roster, begin);
     for (Str name; list_next(&names, &name);) {
         if (stream_find_part(s, name))
             continue; /* it goes on where it is */

@@ -205,6 +205,56 @@ static void hello_says_where_older_epochs_ended(void **state)
     assert_true(list_has(m.past, cursor_print(at(100), text)));
 }
 
+/* The next HELLO: whether it says of this position that something reaches up to it. */
+static bool tells_ahead(struct desk *d, Position p)
+{
+    char text[CURSOR_TEXT];
+    while (worker_said(d, VERB_HELLO))
+        ;
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    return list_has(next_hello(d).ahead, cursor_print(at(p), text));
+}
+
+/* The link was not there yet, so its own place says nothing of a fork between the two. */
+static void what_was_gone_in_a_log_before_holds_up_and_hides_nothing(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = open_named(d, "room:1", 100);
+    struct buf names;
+    buf_init(&names, 1000);
+    list_put(&names, STR("room:1"));
+    HUB_SAYS(d, GAP, gap, .reason = GAP_PRUNED, .oldest = at(150), .channels = buf_str(&names));
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "event: gap"));
+    assert_true(tells_ahead(d, 150));
+    HUB_SAYS(d, WELCOME, welcome, .link = 8, .head = {2, 120}, .from = at(100), .fork = at(110),
+             .reason = GAP_RESET, .greeting = 2);
+    HUB_SAYS(d, GAP, gap, .reason = GAP_PRUNED, .oldest = at(114), .channels = buf_str(&names));
+    hub_beats(d, 115);
+    turn(d);
+    HUB_SAYS(d, ROWS, rows, .ref = next_fetch(d).ref, .next = at(115), .reason = GAP_PRUNED,
+             .oldest = at(114), .missing = buf_str(&names));
+    turn(d);
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "event: gap"));
+    hub_publishes(d, "room:1", 121, "live");
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "data: live"));
+    assert_null(worker_said(d, VERB_FETCH));
+    assert_false(tells_ahead(d, 150));
+    buf_fini(&names);
+}
+
+static void hello_says_where_an_addition_begins_above_the_link(void **state)
+{
+    struct desk *d = *state;
+    open_named(d, "room:1", 100);
+    add(d, "room:2", at(140), 100);
+    turn(d);
+    assert_true(tells_ahead(d, 140));
+}
+
 /* The hub hears of it with HELLO; a position above the fork would leave out what follows there. */
 static void what_is_remembered_begins_at_the_fork(void **state)
 {
@@ -284,6 +334,8 @@ int main(void)
         T(what_lies_between_a_join_and_the_link_comes_from_the_log),
         T(a_gap_that_meets_a_stream_which_is_behind_is_told),
         T(hello_says_where_older_epochs_ended),
+        T(what_was_gone_in_a_log_before_holds_up_and_hides_nothing),
+        T(hello_says_where_an_addition_begins_above_the_link),
         T(what_is_remembered_begins_at_the_fork),
         T(the_gap_of_an_addition_names_what_lost_something),
         T(a_stream_without_channels_lives),
