@@ -39,9 +39,16 @@ test('a stream cut anywhere is read the same', async () => {
         const got = [];
         await read(new Response(new Blob([bytes]).stream().pipeThrough(new TransformStream({
             transform: (all, out) => [all.subarray(0, cut), all.subarray(cut)].forEach((part) => out.enqueue(part)),
-        }))), (blocks) => got.push(...blocks));
+        }))), new AbortController().signal, (blocks) => got.push(...blocks));
         assert.deepEqual(got, whole, `cut at ${cut}`);
     }
+});
+
+test('a stream is over when its signal says so', async () => {
+    const stop = new AbortController();
+    const over = read(new Response(new ReadableStream({})), stop.signal, () => {});
+    stop.abort();
+    await over;
 });
 
 test('names, patterns and positions', () => {

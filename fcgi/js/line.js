@@ -127,6 +127,7 @@ export class Line {
         if (polls && Math.abs(Date.now() - this.#fell) > this.#trial)
             return this.#rise();
         const abort = this.#abort = new AbortController();
+        const { signal } = abort;
         const began = Date.now();
         const end = this.#end = {};
         let watch;
@@ -141,11 +142,11 @@ export class Line {
         this.#quiet = Infinity;
         try {
             if (polls) {
-                await this.#poll(abort.signal, alive);
+                await this.#poll(signal, alive);
             } else {
                 this.#status('connecting');
                 alive(this.patience);
-                await read(await this.http.ask(`?${this.#query()}`, undefined, abort.signal), (blocks) => {
+                await read(await this.http.ask(`?${this.#query()}`, undefined, signal), signal, (blocks) => {
                     blocks.forEach((block) => this.#block(block));
                     alive(Math.min(this.#quiet, 40000));
                 });

@@ -3,9 +3,10 @@
 
 const parsed = (block) => Object.fromEntries(block.split('\n').map((line) => line.split(/: ?(.*)/s, 2)));
 
-/** Reads an answer to its end; `on` gets the blocks that each part of it ended: none, too. */
-export async function read(answer, on) {
+/** Reads an answer to its end or until `signal`, which its fetch has too; `on` gets the blocks that each part of it ended: none, too. */
+export async function read(answer, signal, on) {
     const reader = answer.body.getReader();
+    signal.onabort = () => reader.cancel().catch(() => {});  // Node 18's fetch may forget it
     const decoder = new TextDecoder();
     for (let rest = ''; ;) {
         const { done, value } = await reader.read();

@@ -14,6 +14,14 @@ let number = 0;
 
 afterEach(() => ends.splice(0).forEach((end) => end()));
 
+// Node 18's fetch forgets the signal when it collects garbage, and what is aborted then never ends.
+const plain = globalThis.fetch;
+globalThis.fetch = async (url, options = {}) => {
+    const answer = await plain(url, options);
+    const body = answer.body?.pipeThrough(new TransformStream(), { signal: options.signal });
+    return Object.defineProperty(new Response(body, answer), 'url', { value: answer.url });
+};
+
 async function send(channel, data, event) {
     const answer = await fetch(`${URL}/send`, {
         method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ channel, data, event }) });
