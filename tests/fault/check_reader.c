@@ -5,11 +5,12 @@
 
 #include <stdlib.h>
 
-/* One that nobody asked for on this connection was there from its beginning. */
+/* One that nobody asked for on this connection was there from its beginning; so may be one that was
+ * asked for as soon as it was open, since it was remembered. */
 static uint64_t asked_at(const struct reader *d, uint32_t word)
 {
     for (size_t i = 0; i < d->ask_count; i++)
-        if (d->asks[i].word == word)
+        if (d->asks[i].word == word && d->asks[i].ns > d->open_ns + AT_ONCE)
             return d->asks[i].ns;
     return d->c->h->rows[d->fact].ns;
 }
