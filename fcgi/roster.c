@@ -301,6 +301,7 @@ static void rewind_stream(struct stream *s, enum gap_reason reason, Cursor fork)
         stream_put_names(s, &names, false);
         struct gap g = {cursor_print(at, text), fork, reason, buf_str(&names)};
         replay_owe_gap(s, &g);
+        s->is_resumed = false;
         s->at = fork;
         if (s->opened.at > fork.at)
             s->opened = fork;

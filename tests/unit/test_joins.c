@@ -246,6 +246,24 @@ static void what_was_gone_in_a_log_before_holds_up_and_hides_nothing(void **stat
     buf_fini(&names);
 }
 
+/* The log was put back between the hub's answer and the first word to the browser. */
+static void what_is_rewound_before_it_is_greeted_is_not_resumed(void **state)
+{
+    struct desk *d = *state;
+    struct stream_request q = want("room:1");
+    q.start = START_CURSOR;
+    q.at = at(95);
+    struct browser *b = browser_open(d, &q);
+    hub_opens(d, 100, 95);
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    HUB_SAYS(d, WELCOME, welcome, .link = 8, .head = {2, 60}, .from = at(50), .reason = GAP_RESET,
+             .greeting = 2);
+    turn(d);
+    assert_non_null(strstr(browser_got(b), "\"resumed\":false"));
+    assert_non_null(strstr(b->text.p, "\"reason\":\"reset\""));
+}
+
 static void hello_says_where_an_addition_begins_above_the_link(void **state)
 {
     struct desk *d = *state;
@@ -335,6 +353,7 @@ int main(void)
         T(a_gap_that_meets_a_stream_which_is_behind_is_told),
         T(hello_says_where_older_epochs_ended),
         T(what_was_gone_in_a_log_before_holds_up_and_hides_nothing),
+        T(what_is_rewound_before_it_is_greeted_is_not_resumed),
         T(hello_says_where_an_addition_begins_above_the_link),
         T(what_is_remembered_begins_at_the_fork),
         T(the_gap_of_an_addition_names_what_lost_something),
