@@ -151,6 +151,8 @@ static void on_open(struct reader *d, size_t fact)
     d->opened = row->at;
     if (d->has_cursor && d->excuses_all && row->at < d->from)
         new_span(d, row->at, d->epoch, NULL);
+    if (row->at < d->reached)
+        d->reached = row->at; /* the log is another one, and that is still to be said */
     if (row->b)
         d->client = row->b;
     if (!d->has_cursor && d->start != BEGIN_EARLIEST) {
@@ -415,6 +417,18 @@ static void on_beat(struct reader *d, size_t fact)
     advance(d, row);
 }
 
+/* Where a channel begins that was joined: no more is owed than was asked for, be it that a worker
+ * which knew the log no more began it lower. */
+static Position joined_from(const struct reader *d, const struct row *row)
+{
+    if (row->epoch == EPOCH_INDEX_NONE)
+        return UINT64_MAX;
+    for (size_t i = 0; i < d->ask_count; i++)
+        if (d->asks[i].word == row->a && d->asks[i].from > row->at && !reader_undone(d))
+            return d->asks[i].from;
+    return row->at;
+}
+
 static void on_asks(struct reader *d, const struct row *row)
 {
     MAKE_ROOM(d->asks, d->ask_count, d->asks_cap);
@@ -463,8 +477,7 @@ static void on_fact(struct reader *d, size_t fact)
         on_asks(d, row);
         break;
     case FACT_JOINED:
-        want(d, history_word(d->c->h, row->a), true, row->flags & ROW_FLAG,
-             row->epoch == EPOCH_INDEX_NONE ? UINT64_MAX : row->at)
+        want(d, history_word(d->c->h, row->a), true, row->flags & ROW_FLAG, joined_from(d, row))
             ->epoch = row->epoch;
         break;
     case FACT_LEFT:
