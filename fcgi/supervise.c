@@ -74,12 +74,17 @@ static void pass_on(const struct crew *c, int number)
             kill(c->v[i].pid, number);
 }
 
+/* One that was told while it began, before it listened, dies of the signal. */
+static bool has_stopped_well(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGTERM;
+}
+
 static void on_death(struct crew *c, struct child *child, int status, Msec now)
 {
-    bool is_early = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM; /* told while it began */
     child->pid = 0;
     if (c->is_stopping) {
-        if (!is_early && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+        if (!has_stopped_well(status))
             c->code = EX_SOFTWARE;
         return;
     }

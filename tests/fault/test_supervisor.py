@@ -6,7 +6,6 @@ import pytest
 
 from belfry import BUILD, Worker, session, until
 from faults import preloaded
-from sse import Stream
 
 
 class SlowWorker(Worker):
@@ -30,10 +29,15 @@ class SlowWorker(Worker):
                 found[int(fields["worker"])] = int(fields["pid"])
         return found if len(living) == len(found) == 2 else None
 
-    def stand_still(self, victim):
+    def replace_meanwhile(self, first):
+        """It stands still over the first one's death while the second is replaced; by whom."""
         with open(self.hang, "w", encoding="ascii"):
-            os.kill(victim, signal.SIGKILL)
+            os.kill(first[1], signal.SIGKILL)
         until(lambda: os.path.exists(self.hang + "ing"))
+        os.kill(first[2], signal.SIGHUP)
+        until(lambda: first[2] not in session(self.pid), what="the second is replaced")
+        heir, = [pid for pid in session(self.pid) if pid != self.pid]
+        return heir
 
     def go_on(self):
         os.unlink(self.hang + "ing")
@@ -44,13 +48,10 @@ def test_a_worker_replaced_while_another_death_is_looked_at(hub):
     """Its successor is known before its own end is: none is made twice, none is left at a stop."""
     worker = SlowWorker(hub.world).start()
     first = until(worker.children)
-    worker.stand_still(first[1])
-    os.kill(first[2], signal.SIGHUP)
-    until(lambda: first[2] not in session(worker.pid), what="the second is replaced")
-    heir = [pid for pid in session(worker.pid) if pid != worker.pid]
+    heir = worker.replace_meanwhile(first)
     worker.go_on()
     now = until(worker.children)
-    assert now[2] == heir[0] and now[1] not in first.values()
+    assert now[2] == heir and now[1] not in first.values()
     assert worker.log().count("worker died") == 1
     assert worker.stop() == 0
     assert not session(worker.pid)
@@ -61,10 +62,7 @@ def test_a_successor_that_dies_before_it_is_known(hub):
     """Its place is taken, although whom the supervisor started had gone by himself."""
     worker = SlowWorker(hub.world).start()
     first = until(worker.children)
-    worker.stand_still(first[1])
-    os.kill(first[2], signal.SIGHUP)
-    until(lambda: first[2] not in session(worker.pid), what="the second is replaced")
-    heir, = [pid for pid in session(worker.pid) if pid != worker.pid]
+    heir = worker.replace_meanwhile(first)
     os.kill(heir, signal.SIGKILL)
     worker.go_on()
     now = until(worker.children)
