@@ -38,8 +38,8 @@ struct link {
     uint64_t predecessor;  /* boot of the link whose they were; 0: none */
     struct fault rejected; /* code 0: it is not */
     uint64_t greeting;     /* HELLOs that were said */
-    uint64_t greeting_due; /* on this connection only from this one on */
-    bool has_added;        /* channels by ADD, since HELLO was said */
+    uint64_t greeting_due; /* a WELCOME counts only from this one on */
+    bool has_added;        /* channels by ADD or OPENED, since HELLO was said */
     uint64_t seq;          /* of the last message on this link */
     Msec now, wall;
     Msec heard, greeted, pulsed, ticked;
@@ -130,6 +130,8 @@ static void say_hello(struct link *l)
         ok = say_hello_piece(l, &channels_left, &clients_left, true);
     l->state = ok ? STATE_GREETING : STATE_AWAY;
     l->greeted = l->now;
+    if (l->has_added)
+        l->greeting_due = l->greeting; /* the hub's link of an earlier one is without them */
     l->has_added = false;
     buf_fini(&channels);
     buf_fini(&clients);
@@ -253,15 +255,15 @@ static void say_moved(struct link *l)
 }
 
 /* A second WELCOME on a link that is up answers a HELLO that was said before the first came: all
- * that was asked since was asked of it, too. What the hub added by itself meanwhile it does not
- * know. */
+ * that was asked since was asked of it, too. What the hub added to the first meanwhile, by itself
+ * or for what was asked before, it does not know. */
 static bool on_welcome(struct link *l, Str body)
 {
     struct msg_welcome m;
     if (!msg_welcome_unpack(body, &m))
         return false;
     if (m.greeting && m.greeting < l->greeting_due)
-        return true; /* of a hub that is no more: it came before the connection broke */
+        return true; /* of a hub that is no more, or of a link without some channels */
     bool is_new = l->state != STATE_UP;
     l->state = STATE_UP;
     l->is_stopping = false;
@@ -405,6 +407,7 @@ static bool on_answer(struct link *l, enum verb verb, Str body)
     if (!link_request_is_answer(verb, body))
         return false;
     struct link_request *r = link_requests_find(&l->requests, verb, body);
+    l->has_added |= verb == VERB_OPENED;
     if (r)
         link_requests_answer(&l->requests, r, body);
     else if (verb == VERB_OPENED)

@@ -85,6 +85,13 @@ void hub_welcomes(struct desk *d, Cursor from, enum gap_reason reason)
     HUB_SAYS(d, WELCOME, welcome, .link = 7, .head = from, .from = from, .reason = (uint8_t)reason);
 }
 
+void hub_comes_back(struct desk *d, Cursor from, enum gap_reason reason)
+{
+    link_on_disconnected(d->link, d->now);
+    link_on_connected(d->link, d->now);
+    hub_welcomes(d, from, reason);
+}
+
 void hub_event(struct desk *d, const struct event *e)
 {
     struct buf body;

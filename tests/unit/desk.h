@@ -61,6 +61,8 @@ void hub_says(struct desk *d, enum verb verb, const struct buf *body);
         buf_fini(&body_);                                                                          \
     } while (0)
 void hub_welcomes(struct desk *d, Cursor from, enum gap_reason reason);
+/* The link broke before. */
+void hub_comes_back(struct desk *d, Cursor from, enum gap_reason reason);
 void hub_publishes(struct desk *d, const char *channel, Position position, const char *data);
 void hub_event(struct desk *d, const struct event *e);
 void hub_beats(struct desk *d, Position through);

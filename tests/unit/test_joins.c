@@ -90,6 +90,26 @@ static void what_was_added_before_a_second_welcome_is_said_again(void **state)
     assert_true(list_has(m.channels, STR("room:2")));
 }
 
+/* A HELLO without the channel was still on its way, and the next one says it: what the hub sends on
+ * the link of the first, a beat above all, knows nothing of the channel. */
+static void a_welcome_of_a_hello_without_the_channels_is_not_heeded(void **state)
+{
+    struct desk *d = *state;
+    open_named(d, "room:1", 100);
+    hub_welcomes(d, at(100), GAP_NONE);
+    struct msg_hello m = {0};
+    const struct said *s;
+    while ((s = worker_said(d, VERB_HELLO)))
+        assert_true(msg_hello_unpack(buf_str(&s->body), &m));
+    assert_true(list_has(m.channels, STR("room:1")));
+    HUB_SAYS(d, WELCOME, welcome, .link = 8, .head = at(300), .from = at(100),
+             .greeting = m.greeting - 1);
+    assert_false(link_is_up(d->link));
+    HUB_SAYS(d, WELCOME, welcome, .link = 9, .head = at(300), .from = at(100),
+             .greeting = m.greeting);
+    assert_true(link_is_up(d->link));
+}
+
 static void a_late_channel_brings_nothing_that_a_pattern_has_brought(void **state)
 {
     struct desk *d = *state;
@@ -127,6 +147,7 @@ static void a_channel_that_was_left_meanwhile_is_asked_for_again(void **state)
     buf_init(&item, 1000);
     msg_part_pack(&item, &(struct msg_part){STR("room:2"), 0, 1});
     list_put(&parts, buf_str(&item));
+    hub_welcomes(d, at(100), GAP_NONE); /* without room:2, so it is greeted again */
     hub_welcomes(d, at(100), GAP_NONE);
     while (worker_said(d, VERB_HELLO))
         ;
@@ -346,6 +367,7 @@ int main(void)
         T(a_repeated_publish_that_is_refused_is_of_unknown_outcome),
         T(a_welcome_of_an_earlier_connection_is_not_heeded),
         T(what_was_added_before_a_second_welcome_is_said_again),
+        T(a_welcome_of_a_hello_without_the_channels_is_not_heeded),
         T(a_late_channel_brings_nothing_that_a_pattern_has_brought),
         T(a_channel_that_was_left_meanwhile_is_asked_for_again),
         T(a_channel_that_was_left_and_is_back_is_asked_for_again),

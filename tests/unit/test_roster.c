@@ -254,7 +254,7 @@ static void what_is_added_to_one_that_ends_begins_in_the_log_as_it_is(void **sta
     stream_bye(b->stream, BYE_DRAIN);
     left->outlet.owner_ops->on_gone(left->outlet.owner);
     late_left->outlet.owner_ops->on_gone(late_left->outlet.owner);
-    hub_welcomes(d, (Cursor){EPOCH + 1, 0}, GAP_RESET);
+    hub_comes_back(d, (Cursor){EPOCH + 1, 0}, GAP_RESET);
     struct msg_add now = {.join = {EPOCH + 1, 0}};
     assert_int_equal(add(d, client_of(b), "room:3", "", now).at.at, 0);
     assert_int_equal(add(d, client_of(late), "room:3", "", now).at.at, 0);
@@ -378,7 +378,7 @@ static void what_one_that_parts_had_added_begins_at_a_fork_at_most(void **state)
     add(d, client_of(b), "room:2", "", (struct msg_add){.start = START_CURSOR, .from = at(100)});
     turn(d);
     stream_bye(b->stream, BYE_DRAIN);
-    hub_welcomes(d, at(50), GAP_RESET);
+    hub_comes_back(d, at(50), GAP_RESET);
     assert_int_equal(remembered_from(d, "room:2"), 50);
 }
 

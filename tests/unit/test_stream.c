@@ -55,7 +55,7 @@ static void a_position_is_never_sent_twice(void **state)
     hub_publishes(d, "room:1", 101, "a");
     hub_publishes(d, "room:1", 99, "old");
     turn(d);
-    hub_welcomes(d, at(101), GAP_NONE);
+    hub_comes_back(d, at(101), GAP_NONE);
     hub_publishes(d, "room:1", 101, "a");
     turn(d);
     assert_string_equal(browser_got(b), ID(101) "data: a\n\n");
@@ -350,7 +350,7 @@ static void heartbeats_carry_an_id_only_when_all_is_written(void **state)
     for (size_t i = 0; i < d->said_len; i++)
         if (d->said[i].verb == VERB_OPEN)
             assert_true(msg_open_unpack(buf_str(&d->said[i].body), &m));
-    hub_welcomes(d, at(100), GAP_NONE);
+    hub_comes_back(d, at(100), GAP_NONE);
     HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(100), .from = at(100));
     turn(d);
     browser_got(b);
@@ -432,7 +432,7 @@ static void a_fork_is_said_and_the_position_goes_down(void **state)
     hub_publishes(d, "room:1", 105, "lost");
     turn(d);
     browser_got(b);
-    hub_welcomes(d, at(102), GAP_RESET);
+    hub_comes_back(d, at(102), GAP_RESET);
     struct event e = {.id = {2, 103}, .channel = STR("room:1"), .data = STR("other")};
     hub_event(d, &e);
     turn(d);
@@ -456,7 +456,7 @@ static void a_fork_says_where_it_goes_on_though_a_gap_was_owed(void **state)
     list_put(&missing, STR("room:1"));
     HUB_SAYS(d, OPENED, opened, .ref = m.ref, .client = m.client, .join = at(100), .from = at(10),
              .reason = GAP_PRUNED, .oldest = at(40), .missing = buf_str(&missing));
-    hub_welcomes(d, at(5), GAP_RESET);
+    hub_comes_back(d, at(5), GAP_RESET);
     turn(d);
     assert_non_null(strstr(browser_got(b), "\"oldest\":\"aaaaaaab-5\",\"reason\":\"reset\""));
     buf_fini(&missing);
@@ -469,7 +469,7 @@ static void a_gap_on_the_link_is_said_to_whom_it_concerns(void **state)
     struct buf names;
     buf_init(&names, 1000);
     list_put(&names, STR("room:1"));
-    hub_welcomes(d, at(100), GAP_NONE);
+    hub_comes_back(d, at(100), GAP_NONE);
     HUB_SAYS(d, GAP, gap, .reason = GAP_PRUNED, .oldest = at(110), .channels = buf_str(&names));
     hub_publishes(d, "room:1", 111, "e");
     turn(d);
