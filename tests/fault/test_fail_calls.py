@@ -15,6 +15,11 @@ FIRST = 100
 LAST = 100000
 
 
+def has_fallen(daemon):
+    """It ended otherwise than well."""
+    return daemon.program is not None and daemon.program.process.poll() not in (None, 0)
+
+
 class House:
     """A hub and a worker, one of which fails; started again when they are gone."""
 
@@ -28,9 +33,10 @@ class House:
         return (self.hub, self.worker)
 
     def launch(self):
-        """Whoever is not there is started; both are ready then, or gone again."""
+        """Whoever is not there is started, but for one whose end is not judged yet; both are ready then, or
+        gone again."""
         for daemon in self.daemons():
-            if not daemon.alive:
+            if not daemon.alive and not has_fallen(daemon):
                 daemon.start(wait=False)
             until(daemon.is_settled, 20, "it is ready, or gone")
 
@@ -58,7 +64,7 @@ class House:
         world = self.hub.world
         fallen = [p for p in world.programs if not p.alive]     # one that falls meanwhile is judged next time
         for daemon in self.daemons():
-            if daemon.program in fallen and daemon.program.process.returncode:
+            if daemon.program in fallen and has_fallen(daemon):
                 assert daemon is self.victim, daemon.log()[-2000:]
                 faults.judge_end(daemon, kinds)
                 self.ends += 1
