@@ -57,15 +57,16 @@ static void put_part(struct buf *parts, Str channel)
 }
 
 /* What was asked for, and what is remembered and was not asked for. */
-static void gather(struct opening *o, const struct client *c, Str asked)
+static void gather(struct opening *o, const struct client *c, const struct msg_open *m)
 {
+    Str asked = m->channels;
     buf_init(&o->names, BODY_MAX);
     buf_init(&o->parts, BODY_MAX);
     Str rest = asked;
     for (Str name; list_next(&rest, &name);)
         put_part(&o->parts, name);
     buf_put(&o->names, asked);
-    client_put_parts(c, &o->parts);
+    client_put_parts(c, m->start == START_CURSOR ? m->at.at : UINT64_MAX, &o->parts);
     client_put_names(c, &o->names);
 }
 
@@ -129,7 +130,7 @@ static struct opening *opening_new(const struct peer *p, const struct msg_open *
     o->comes_back = c->named && m->poll && c->has_polled;
     o->seen = c->seen;
     snprintf(o->client, sizeof o->client, "%s", c->name);
-    gather(o, c, m->channels);
+    gather(o, c, m);
     o->begin = (struct begin){
         .start = m->start, .at = m->at, .value = m->value, .names = buf_str(&o->names)};
     return o;

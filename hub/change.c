@@ -82,7 +82,7 @@ static void remember(struct hub *h, const struct change *c, Position from)
         client_remove_part(client, name);
     rest = buf_str(&c->add);
     for (Str name; list_next(&rest, &name);)
-        client_add_part(h, client, name, from);
+        client_add_part(h, client, name, from, false);
 }
 
 /* Between two polls nobody but the hub knows the client. */

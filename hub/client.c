@@ -231,7 +231,7 @@ static struct part *find_part(const struct client *c, Str channel)
     return NULL;
 }
 
-void client_add_part(struct hub *h, struct client *c, Str channel, Position from)
+void client_add_part(struct hub *h, struct client *c, Str channel, Position from, bool is_hearsay)
 {
     struct part *there = find_part(c, channel);
     if (there && from < there->from)
@@ -242,6 +242,7 @@ void client_add_part(struct hub *h, struct client *c, Str channel, Position from
     memcpy(p->bytes, channel.p, channel.len);
     p->channel = str_make(p->bytes, channel.len);
     p->from = from;
+    p->is_hearsay = is_hearsay;
     list_append(&c->parts, &p->list);
     c->part_count++;
 }
@@ -253,7 +254,7 @@ void client_remove_part(struct client *c, Str channel)
         drop_part(c, p);
 }
 
-void client_put_parts(const struct client *c, struct buf *list)
+void client_put_parts(const struct client *c, Position at, struct buf *list)
 {
     struct list *node, *safe;
     LIST_EACH(node, safe, &c->parts)
@@ -261,7 +262,8 @@ void client_put_parts(const struct client *c, struct buf *list)
         const struct part *p = CONTAINER_OF(node, struct part, list);
         struct buf item;
         buf_init(&item, BODY_MAX);
-        msg_part_pack(&item, &(struct msg_part){p->channel, p->from, 1});
+        Position from = p->is_hearsay && at < p->from ? at : p->from;
+        msg_part_pack(&item, &(struct msg_part){p->channel, from, 1});
         list_put(list, buf_str(&item));
         buf_fini(&item);
     }

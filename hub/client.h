@@ -29,6 +29,7 @@ struct part {
     struct list list;
     Position from;
     Str channel;
+    bool is_hearsay; /* a worker remembers it; another one may have known better, and be gone */
     char bytes[];
 };
 
@@ -78,10 +79,11 @@ void clients_leave(struct hub *h, struct peer *p);
 void client_idle(struct hub *h, struct client *c, Msec gone);
 
 /* Remembers a channel; one more than max_channels_stream is not. */
-void client_add_part(struct hub *h, struct client *c, Str channel, Position from);
+void client_add_part(struct hub *h, struct client *c, Str channel, Position from, bool is_hearsay);
 void client_remove_part(struct client *c, Str channel);
-/* Packed `part` items; names alone. */
-void client_put_parts(const struct client *c, struct buf *list);
+/* Packed `part` items for one that comes back at a position, which hearsay yields to; names alone.
+ */
+void client_put_parts(const struct client *c, Position at, struct buf *list);
 void client_put_names(const struct client *c, struct buf *list);
 
 static inline Str client_name(const struct client *c)

@@ -63,7 +63,7 @@ static void take_parts(struct hub *h, struct client *c, Str list, Position fork)
         struct msg_part part;
         if (msg_part_unpack(item, &part) && part.added &&
             pattern_is_valid(part.channel, "channel", NULL))
-            client_add_part(h, c, part.channel, part.from < fork ? part.from : fork);
+            client_add_part(h, c, part.channel, part.from < fork ? part.from : fork, true);
     }
 }
 

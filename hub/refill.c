@@ -10,6 +10,7 @@ enum {
     STEPS = 2048, /* entries of the ring that one link walks in a turn */
     NAMES = 1024, /* for each so many a slice is one share longer */
     SHARES = 16,
+    LOSS_MAX = CHANNEL_MAX + 32, /* bytes of one name and its floor in lists */
 };
 
 struct refill {
@@ -74,37 +75,55 @@ static void read_log(struct hub *h, struct peer *p)
     hub_submit(h, &f->r.op, &owner);
 }
 
-static void send_gap(struct hub *h, struct peer *p, struct buf *names, Position oldest)
+struct losses {
+    struct buf names, floors;
+    Position oldest;
+};
+
+static void add_loss(struct losses *l, Str name, Position floor)
+{
+    struct buf digits;
+    buf_init(&digits, 32);
+    buf_put_u64(&digits, floor);
+    list_put(&l->names, name);
+    list_put(&l->floors, buf_str(&digits));
+    l->oldest = floor > l->oldest ? floor : l->oldest;
+    buf_fini(&digits);
+}
+
+static void send_gap(struct hub *h, struct peer *p, struct losses *l)
 {
     struct buf body;
     buf_init(&body, BODY_MAX);
     msg_gap_pack(&body, &(struct msg_gap){.reason = GAP_PRUNED,
-                                          .oldest = hub_cursor(h, oldest),
-                                          .channels = buf_str(names)});
+                                          .oldest = hub_cursor(h, l->oldest),
+                                          .channels = buf_str(&l->names),
+                                          .floors = buf_str(&l->floors)});
     peer_send(h, p, VERB_GAP, &body);
-    buf_clear(names);
+    buf_clear(&l->names);
+    buf_clear(&l->floors);
 }
 
 /* Names what was pruned before it could be sent, in pieces; each floor once. */
 static void say_gap(struct hub *h, struct peer *p, const struct reading *r)
 {
-    struct buf names;
-    Position oldest = 0;
-    buf_init(&names, BODY_MAX);
+    struct losses l = {.oldest = 0};
+    buf_init(&l.names, BODY_MAX);
+    buf_init(&l.floors, BODY_MAX);
     for (size_t i = 0; i < r->missing_count; i++) {
         const struct missing *m = &r->missing[i];
         struct sub *s = map_get(&p->subs, str_of(m->channel));
         if (!s || s->said >= m->floor)
             continue;
         s->said = m->floor;
-        if (names.len + CHANNEL_MAX + sizeof(uint32_t) > LIST_PIECE)
-            send_gap(h, p, &names, oldest);
-        list_put(&names, s->topic->name);
-        oldest = m->floor > oldest ? m->floor : oldest;
+        if (l.names.len + l.floors.len + LOSS_MAX > LIST_PIECE)
+            send_gap(h, p, &l);
+        add_loss(&l, s->topic->name, m->floor);
     }
-    if (names.len)
-        send_gap(h, p, &names, oldest);
-    buf_fini(&names);
+    if (l.names.len)
+        send_gap(h, p, &l);
+    buf_fini(&l.names);
+    buf_fini(&l.floors);
 }
 
 static void send_rows(struct hub *h, struct peer *p, const struct reading *r)

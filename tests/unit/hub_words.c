@@ -215,6 +215,8 @@ void hub_words(struct buf *out, int verb, Str body)
         put_advised(out, body);
     } else if (verb == VERB_GAP && msg_gap_unpack(body, &gap)) {
         put_gap(out, gap.reason, gap.oldest, gap.channels);
+        buf_putz(out, " floors=");
+        put_names(out, gap.floors);
     } else if (verb == VERB_REJECT && msg_reject_unpack(body, &reject)) {
         put_code(out, reject.code);
     } else if (verb == VERB_BEAT && msg_beat_unpack(body, &beat)) {

@@ -90,9 +90,37 @@ static void what_is_added_twice_is_remembered_from_the_earlier(void **state)
     struct client *c = client_find(b->hub, STR(ANN));
     const Position from[] = {9, 5, 7};
     for (size_t i = 0; i < COUNT_OF(from); i++)
-        client_add_part(b->hub, c, STR("b"), from[i]);
+        client_add_part(b->hub, c, STR("b"), from[i], false);
     assert_int_equal(c->part_count, 1);
     assert_int_equal(CONTAINER_OF(c->parts.next, struct part, list)->from, 5);
+}
+
+static Position begin_of_only_part(const struct client *c, Position at)
+{
+    struct buf parts;
+    struct msg_part m = {0};
+    Str item;
+    buf_init(&parts, 1000);
+    client_put_parts(c, at, &parts);
+    Str list = buf_str(&parts);
+    assert_true(list_next(&list, &item) && msg_part_unpack(item, &m));
+    buf_fini(&parts);
+    return m.from;
+}
+
+/* The worker that told it of an earlier beginning is gone, and so is the hub that knew. */
+static void what_a_worker_remembers_yields_to_the_cursor(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    open_named(b, "w1", "", false, "a");
+    struct client *c = client_find(b->hub, STR(ANN));
+    client_add_part(b->hub, c, STR("b"), 9, true);
+    assert_int_equal(begin_of_only_part(c, 4), 4);
+    assert_int_equal(begin_of_only_part(c, 20), 9);
+    client_remove_part(c, STR("b"));
+    client_add_part(b->hub, c, STR("b"), 9, false);
+    assert_int_equal(begin_of_only_part(c, 4), 9);
 }
 
 /* So its start is held, as the first time: the worker may be asking again, for an answer that was
@@ -369,6 +397,7 @@ int main(void)
         BENCH(a_change_goes_to_the_worker_that_has_the_stream),
         BENCH(what_was_added_is_remembered_until_it_expires),
         BENCH(what_is_added_twice_is_remembered_from_the_earlier),
+        BENCH(what_a_worker_remembers_yields_to_the_cursor),
         BENCH(a_client_without_channels_is_not_said_to_be_known),
         BENCH(a_change_is_for_the_same_user_alone),
         BENCH(a_worker_that_leaves_or_is_mute_answers_nothing),

@@ -103,7 +103,7 @@ static void what_a_client_has_begins_at_the_fork_at_most(void **state)
     hello_with(b, (Cursor){cursor_at(b, 2).epoch, 9}, STR_NONE, buf_str(&clients));
     expect(b, "w1", "WELCOME from=2 reset");
     buf_clear(&parts);
-    client_put_parts(client_find(b->hub, STR("client-of-a-worker")), &parts);
+    client_put_parts(client_find(b->hub, STR("client-of-a-worker")), UINT64_MAX, &parts);
     Str list = buf_str(&parts), item;
     struct msg_part m = {0};
     assert_true(list_next(&list, &item) && msg_part_unpack(item, &m));

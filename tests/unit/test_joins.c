@@ -212,6 +212,29 @@ static void a_gap_that_meets_a_stream_which_is_behind_is_told(void **state)
     buf_fini(&names);
 }
 
+/* The link began below where a refill before had brought the stream. */
+static void what_was_gone_before_the_stream_is_not_said(void **state)
+{
+    struct desk *d = *state;
+    struct browser *b = browser_live(d, "room:1", 100),
+                   *both = browser_live(d, "room:1,room:2", 100);
+    struct buf names, floors;
+    buf_init(&names, 1000);
+    buf_init(&floors, 1000);
+    list_put(&names, STR("room:1"));
+    list_put(&names, STR("room:2"));
+    list_put(&floors, STR("100"));
+    list_put(&floors, STR("110"));
+    HUB_SAYS(d, GAP, gap, .reason = GAP_PRUNED, .oldest = at(110), .channels = buf_str(&names),
+             .floors = buf_str(&floors));
+    hub_publishes(d, "room:1", 111, "e");
+    turn(d);
+    assert_string_equal(browser_got(b), "id: aaaaaaab-111\ndata: e\n\n");
+    assert_non_null(strstr(browser_got(both), "\"channels\":[\"room:2\"]"));
+    buf_fini(&floors);
+    buf_fini(&names);
+}
+
 static void hello_says_where_older_epochs_ended(void **state)
 {
     struct desk *d = *state;
@@ -373,6 +396,7 @@ int main(void)
         T(a_channel_that_was_left_and_is_back_is_asked_for_again),
         T(what_lies_between_a_join_and_the_link_comes_from_the_log),
         T(a_gap_that_meets_a_stream_which_is_behind_is_told),
+        T(what_was_gone_before_the_stream_is_not_said),
         T(hello_says_where_older_epochs_ended),
         T(what_was_gone_in_a_log_before_holds_up_and_hides_nothing),
         T(what_is_rewound_before_it_is_greeted_is_not_resumed),

@@ -205,7 +205,8 @@ static void a_refill_says_what_was_pruned(void **state)
     elapse(b, 1000);
     hello(b, "w1", 1, "a,b");
     expect(b, "w1",
-           "WELCOME from=1 | GAP gap=pruned oldest=39 missing=a | EVENT 40:a=x | EVENT 41:a=x");
+           "WELCOME from=1 | GAP gap=pruned oldest=39 missing=a floors=39 | EVENT 40:a=x | EVENT "
+           "41:a=x");
 }
 
 static void rows_wait_for_credit(void **state)
