@@ -7,6 +7,8 @@
 
 /* Appends all rows, packed. */
 bool stored_accounts_read(struct db *db, struct buf *rows);
+/* Takes away what a start would refuse; whether there was any. */
+bool stored_accounts_drop_impossible(struct db *db);
 /* Within the writer's transaction. */
 void stored_accounts_write(struct db *db, const struct account_op *o);
 

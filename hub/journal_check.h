@@ -1,5 +1,5 @@
-/* journal_check -- looks at everything in a log: SQLite's own check, and what would contradict the
- * rest. What it finds is an answer, never a fault. */
+/* journal_check -- looks at everything in a log: SQLite's own check, what would contradict the
+ * rest, and whatever a start of the hub would doubt. What it finds is an answer, never a fault. */
 #ifndef BELFRY_JOURNAL_CHECK_H
 #define BELFRY_JOURNAL_CHECK_H
 

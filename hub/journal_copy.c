@@ -61,6 +61,16 @@ static bool mark(const char *path, struct fault *why)
     return marked;
 }
 
+/* Never over a file that is there. Filesystems such as NFS and sshfs know only the other way. */
+static bool give_name(const char *part, const char *path)
+{
+    if (renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS)
+        return false;
+    return link(part, path) == 0 && unlink(part) == 0;
+}
+
 static bool name(struct copier *c)
 {
     struct backup *b = c->current;
@@ -72,7 +82,7 @@ static bool name(struct copier *c)
         return false;
     if (fsync(c->fd) != 0)
         return file_fault(c->part, why);
-    if (renameat2(AT_FDCWD, c->part, AT_FDCWD, b->path, RENAME_NOREPLACE) != 0)
+    if (!give_name(c->part, b->path))
         return file_fault(b->path, why);
     return file_sync_name(b->path, why);
 }

@@ -299,8 +299,8 @@ bool db_checkpoint(struct db *db, enum db_checkpoint how)
     static const int modes[] = {SQLITE_CHECKPOINT_PASSIVE, SQLITE_CHECKPOINT_RESTART,
                                 SQLITE_CHECKPOINT_TRUNCATE};
     int in_log = 0, moved = 0;
-    if (db->error)
-        return false;
+    if (db->error || !db->is_log_sure)
+        return !db->error;
     sqlite3_busy_timeout(db->handle, CHECKPOINT_WAIT);
     int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, modes[how], &in_log, &moved);
     sqlite3_busy_timeout(db->handle, BUSY_WAIT);
@@ -309,6 +309,42 @@ bool db_checkpoint(struct db *db, enum db_checkpoint how)
     if (code != SQLITE_OK && code != SQLITE_BUSY)
         note_error(db, code);
     return !db->error;
+}
+
+/* The head, and the frames that bear its salts; behind them lie older ones. */
+static int write_log_again(sqlite3_file *log)
+{
+    enum { HEAD = 32, HEAD_SALTS = 16, SALTS = 8, SALTS_SIZE = 8 };
+    unsigned char head[HEAD] = {0}, frame[FRAME] = {0};
+    sqlite3_int64 size = 0;
+    int code = log->pMethods->xFileSize(log, &size);
+    if (code != SQLITE_OK || size < HEAD)
+        return code;
+    code = log->pMethods->xRead(log, head, HEAD, 0);
+    if (code == SQLITE_OK)
+        code = log->pMethods->xWrite(log, head, HEAD, 0);
+    for (sqlite3_int64 at = HEAD; code == SQLITE_OK && at + FRAME <= size; at += FRAME) {
+        code = log->pMethods->xRead(log, frame, FRAME, at);
+        if (code == SQLITE_OK && memcmp(frame + SALTS, head + HEAD_SALTS, SALTS_SIZE) != 0)
+            break;
+        if (code == SQLITE_OK)
+            code = log->pMethods->xWrite(log, frame, FRAME, at);
+    }
+    return code == SQLITE_OK ? log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) : code;
+}
+
+bool db_write_log_again(struct db *db)
+{
+    sqlite3_file *log = NULL;
+    if (db->error)
+        return false;
+    int code = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (code == SQLITE_OK && log && log->pMethods)
+        code = write_log_again(log);
+    if (code != SQLITE_OK)
+        note_error(db, code);
+    db->is_log_sure = !db->error;
+    return db->is_log_sure;
 }
 
 bool db_build(struct db *db)

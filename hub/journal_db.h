@@ -26,6 +26,7 @@ struct db {
     struct sqlite3 *handle;
     Statement *ready[QUERY_COUNT];
     uint64_t wal_bytes; /* what waits in the write-ahead log, as of the last commit or checkpoint */
+    bool is_log_sure;   /* db_write_log_again() was done: it may be moved to the file */
     int error;          /* extended code of SQLite */
     int system_error;   /* the errno that came with it */
     char text[160];
@@ -77,6 +78,11 @@ void db_rollback(struct db *db);
  * beginning the log anew, or also cutting the log off. */
 enum db_checkpoint { DB_PASSIVE, DB_RESTART, DB_TRUNCATE };
 bool db_checkpoint(struct db *db, enum db_checkpoint how);
+/* Within a transaction, so that nobody else writes: what the write-ahead log holds is written once
+ * more, as it is, and synced. Where a sync has failed before, the kernel shows pages that are not
+ * on the disk and will never be; and what follows such a page is lost with it. A checkpoint would
+ * not do, and is none before: with half of it on the disk, the log must still be good. */
+bool db_write_log_again(struct db *db);
 /* A file that is worth nothing until it is whole: not protected meanwhile. */
 bool db_build(struct db *db);
 /* When it is closed, the write-ahead log stays as it is. */

@@ -2,31 +2,30 @@
 
 #include "base/clock.h"
 
-#define JUMP ((Msec)1000)
 enum { ANSWERS_MAX = 64 * 1024 * 1024, EXPIRE_WHEN_FULL = 1024 };
 
-/* How far the log's time ran ahead of the time that passed: a clock that is set forward must not
- * cut the window of the keys before it. They are all gone when their age has passed since. */
-static Msec time_ahead(struct keys *k)
+void keys_start(struct keys *k)
 {
-    Msec mono = clock_mono(), time = k->ledger->time;
-    Msec passed = mono - k->mono, moved = time > k->time ? time - k->time : 0;
-    if (k->mono && moved > passed + JUMP) {
-        k->ahead += moved - passed;
-        k->jumped = mono;
-    } else if (mono - k->jumped >= k->age) {
-        k->ahead = 0;
-    }
-    k->mono = mono;
-    k->time = time;
-    return k->ahead;
+    Msec wall = clock_wall(), time = k->ledger->time;
+    k->first = k->number = db_number(k->db, QUERY_LAST_KEY);
+    k->ahead = (wall > time ? wall : time) - clock_mono();
 }
 
-/* Keys logged up to then are too old. */
-static Msec too_old(struct keys *k)
+/* Which key is too old is a matter of time that passes, whatever the wall clock does: the newest
+ * that was there an age ago, and all before it. Those of former starts go by their own time too. */
+static void bind_too_old(struct keys *k, Statement *s, int at)
 {
-    Msec now = k->ledger->time, kept = k->age + time_ahead(k);
-    return now > kept ? now - kept : 0;
+    Msec now = clock_mono();
+    uint64_t number = 0;
+    for (size_t i = COUNT_OF(k->marks); i-- > 0;)
+        if (now - k->marks[i].mono >= k->age)
+            number = k->marks[i].number;
+    if (now - k->marks[1].mono > k->age / KEYS_STEPS)
+        memmove(k->marks + 1, k->marks, sizeof k->marks - sizeof k->marks[0]);
+    k->marks[0] = (struct key_mark){now, k->number};
+    bind_number(s, at, number);
+    bind_number(s, at + 1, k->first);
+    bind_number(s, at + 2, now + k->ahead > k->age ? now + k->ahead - k->age : 0);
 }
 
 enum key_state keys_find(struct keys *k, Str user, Str key, const uint64_t print[2],
@@ -36,7 +35,7 @@ enum key_state keys_find(struct keys *k, Str user, Str key, const uint64_t print
     Statement *s = db_query(k->db, QUERY_FIND_KEY);
     bind_text(s, 1, user);
     bind_text(s, 2, key);
-    bind_number(s, 3, too_old(k));
+    bind_too_old(k, s, 3);
     if (db_row(k->db, s)) {
         bool is_same = column_number(s, 0) == print[0] && column_number(s, 1) == print[1];
         state = is_same ? KEY_KNOWN : KEY_OTHER;
@@ -65,6 +64,7 @@ static bool add(struct keys *k, Str user, Str key, const struct kept *what)
     bind_number(s, 6, what->n);
     bind_number(s, 7, what->time);
     bind_optional(s, 8, buf_str(&what->answers));
+    bind_number(s, 9, ++k->number);
     return db_run(k->db, s) && db_changes(k->db) == 1;
 }
 
@@ -87,8 +87,8 @@ void keys_expire(struct keys *k, uint64_t most)
     if (!k->ledger->keys)
         return;
     Statement *s = db_query(k->db, QUERY_EXPIRE_KEYS);
-    bind_number(s, 1, too_old(k));
-    bind_number(s, 2, most);
+    bind_too_old(k, s, 1);
+    bind_number(s, 4, most);
     db_run(k->db, s);
     k->ledger->keys -= db_changes(k->db);
 }

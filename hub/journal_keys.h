@@ -5,14 +5,28 @@
 
 #include "journal_schema.h"
 
+enum { KEYS_STEPS = 16 }; /* a key is kept for its age, and at most so small a part of it longer */
+
+/* When the newest key had this number, or none had a higher one. */
+struct key_mark {
+    Msec mono;
+    uint64_t number;
+};
+
 struct keys {
     struct db *db;
-    struct ledger *ledger; /* its `time` is now, its `keys` how many there are */
+    struct ledger *ledger; /* its `keys` is how many there are */
     Msec age;
     uint64_t limit;
-    Msec mono, time;    /* when the log's time was looked at last, and what it was */
-    Msec ahead, jumped; /* how far it ran ahead of the time that passed; since when */
+    uint64_t number; /* of the newest; none is given twice, rolled back or not */
+    uint64_t first;  /* of the newest that was there at the start */
+    Msec ahead;      /* of the log's time before the monotonic clock, at the start */
+    /* Newest first: that of now, and those before it, every other a step older at least. */
+    struct key_mark marks[2 * KEYS_STEPS + 2];
 };
+
+/* Before anything else; when the ledger was read. */
+void keys_start(struct keys *k);
 
 /* What is kept with a key. */
 struct kept {

@@ -1,5 +1,6 @@
 #include "journal_recover.h"
 
+#include "journal_accounts.h"
 #include "journal_file.h"
 #include "journal_lineage.h"
 #include "journal_salvage.h"
@@ -14,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BEYOND  (UINT64_C(1) << 20) /* so far behind the head is looked */
-#define UNKNOWN (UINT64_C(1) << 40) /* where the head is not known */
+#define BEYOND  (UINT64_C(1) << 20) /* so far behind the head is looked for events */
+#define UNKNOWN (UINT64_C(1) << 40) /* where the head is not known, or says nothing of the rows */
 #define DAY     ((Msec)86400000)
 
 struct recovery {
@@ -25,7 +26,7 @@ struct recovery {
     struct ledger ledger;
     struct lineage lineage;
     struct recovered *out;
-    uint64_t hole; /* in the events */
+    Position hole; /* the last event that is known to be missing */
 };
 
 static const char *suffixed(char out[512], const char *path, const char *suffix)
@@ -45,8 +46,7 @@ static void remove_file(const char *path, const char *suffix)
 static void read_ledger(struct recovery *r)
 {
     struct ledger *l = &r->ledger;
-    Msec soon = clock_wall() + DAY;
-    if (!ledger_read(&r->from, l) || !ledger_is_sound(l) || l->time > soon)
+    if (!ledger_read(&r->from, l) || !ledger_is_sound(l))
         r->out->is_unknown = true;
     db_forget_error(&r->from);
     if (!lineage_read(&r->from, &r->lineage) || !r->lineage.n)
@@ -56,7 +56,7 @@ static void read_ledger(struct recovery *r)
 
 static bool salvage_all(struct recovery *r)
 {
-    uint64_t most = r->out->is_unknown ? UNKNOWN : r->ledger.head + BEYOND;
+    uint64_t last = r->out->is_unknown ? UNKNOWN : r->ledger.head + BEYOND;
     struct salvage channels = {.from = &r->from,
                                .to = &r->to,
                                .rising = QUERY_CHANNELS_UP,
@@ -81,8 +81,8 @@ static bool salvage_all(struct recovery *r)
                                .falling = QUERY_ACCOUNTS_DOWN,
                                .add = QUERY_SALVAGED_ACCOUNT,
                                .columns = 6};
-    if (!salvage_table(&channels, most) || !salvage_table(&events, most) ||
-        !salvage_table(&keys, most) || !salvage_table(&accounts, UNKNOWN))
+    if (!salvage_table(&channels, UNKNOWN) || !salvage_table(&events, last) ||
+        !salvage_table(&keys, UNKNOWN) || !salvage_table(&accounts, UNKNOWN))
         return false;
     r->out->has_lost_accounts |= accounts.hole > 0;
     r->hole = events.hole;
@@ -103,22 +103,47 @@ static uint64_t run(struct recovery *r, enum query query, uint64_t a, uint64_t b
     return db_changes(&r->to);
 }
 
-/* Rows that can be read, and cannot be. Events of channels whose name is lost go too. */
+/* They are missing, as those are that could not be read. */
+static bool drop_events(struct recovery *r, enum query query, Msec latest)
+{
+    bool any = false;
+    Statement *s = db_query(&r->to, query);
+    bind_number(s, 1, latest);
+    for (; db_row(&r->to, s); any = true) {
+        Position at = column_number(s, 0);
+        r->hole = at > r->hole ? at : r->hole;
+    }
+    return any;
+}
+
+/* Rows that can be read, and cannot be. Events of channels whose name is lost go too. Where meta
+ * cannot be believed, their order alone tells which times are wrong; the clock may be, and drops
+ * nothing. */
 static void drop_impossible(struct recovery *r)
 {
-    Msec latest = r->out->is_unknown ? clock_wall() + DAY : r->ledger.time;
+    Msec latest = r->out->is_unknown ? NUMBER_MOST : r->ledger.time;
     if (run(r, QUERY_DROP_IMPOSSIBLE_CHANNELS, 0, 0, 0))
         r->out->has_lost_channels = true;
-    run(r, QUERY_DROP_IMPOSSIBLE_EVENTS, latest, 0, 0);
-    if (run(r, QUERY_DROP_NAMELESS_EVENTS, 0, 0, 0))
+    drop_events(r, QUERY_DROP_IMPOSSIBLE_EVENTS, latest);
+    if (r->out->is_unknown)
+        drop_events(r, QUERY_DROP_UNTIMELY_EVENTS, latest);
+    if (drop_events(r, QUERY_DROP_NAMELESS_EVENTS, latest))
         r->out->has_lost_channels = true;
     if (run(r, QUERY_DROP_IMPOSSIBLE_KEYS, latest, 0, 0))
         r->out->has_lost_keys = true;
-    if (run(r, QUERY_DROP_IMPOSSIBLE_ACCOUNTS, 0, 0, 0))
+    if (stored_accounts_drop_impossible(&r->to))
         r->out->has_lost_accounts = true;
 }
 
-/* The head that the file says must be one that the events allow. */
+/* One event later than the log is wrong itself; where the newest two are, the log's time is. */
+static void doubt_time(struct recovery *r)
+{
+    if (db_number(&r->to, QUERY_NEWEST_TIMES) > r->ledger.time)
+        r->out->is_unknown = true;
+}
+
+/* The head that the file says must be one that the events allow. A time that lies ahead of them and
+ * of the clock would be that of all events to come. */
 static void find_head(struct recovery *r)
 {
     struct ledger *l = &r->ledger;
@@ -126,6 +151,8 @@ static void find_head(struct recovery *r)
     Msec time = db_number(&r->to, QUERY_LAST_TIME);
     if (last > l->head)
         r->out->is_unknown = true;
+    if (time < l->time && l->time > clock_wall() + DAY)
+        l->time = time;
     if (!r->out->is_unknown)
         return;
     *l = (struct ledger){.head = last, .time = time};
@@ -193,6 +220,7 @@ static bool fill(struct recovery *r, struct fault *why)
     db_do(&r->to, QUERY_BEGIN_WRITE);
     read_ledger(r);
     if (salvage_all(r)) {
+        doubt_time(r);
         drop_impossible(r);
         find_head(r);
         judge(r);

@@ -84,7 +84,7 @@ static bool on_is_broken(struct journal *j)
 }
 
 /* Readers first: the last connection to be closed, the writer's, then finds nobody in its way. */
-static void on_close(struct journal *base)
+bool journal_sqlite_close(struct journal *base, struct fault *why)
 {
     struct sqlite_journal *j = of(base);
     on_flush(base);
@@ -97,10 +97,20 @@ static void on_close(struct journal *base)
     reader_fini(&j->reader);
     reader_fini(&j->checker);
     lane_join(&j->writer.lane);
+    bool is_broken = outbox_is_broken(&j->outbox);
+    if (is_broken)
+        outbox_why(&j->outbox, why);
     writer_fini(&j->writer);
     outbox_fini(&j->outbox);
     lineage_fini(&j->lineage);
     free(j);
+    return !is_broken;
+}
+
+static void on_close(struct journal *base)
+{
+    struct fault why;
+    journal_sqlite_close(base, &why);
 }
 
 static const struct journal_ops ops = {
@@ -111,11 +121,6 @@ static const struct journal_ops ops = {
     .is_broken = on_is_broken,
     .close = on_close,
 };
-
-void journal_sqlite_why(struct journal *j, struct fault *why)
-{
-    outbox_why(&of(j)->outbox, why);
-}
 
 static void fill_state(struct journal_state *state, const struct sqlite_journal *j)
 {

@@ -20,8 +20,9 @@ MUST_USE struct journal *
 journal_sqlite_open(const struct journal_sqlite_options *options, struct journal_state *state,
                     void (*on_channel)(void *ctx, const struct journal_channel *c), void *ctx,
                     struct fault *why);
-/* Why it is broken: UNKNOWN_OUTCOME or INTERNAL, the disk failed; DAMAGED. */
-void journal_sqlite_why(struct journal *j, struct fault *why);
+/* As its `close`. False: it was broken, or broke at the end; UNKNOWN_OUTCOME or INTERNAL, the disk
+ * failed; DAMAGED. */
+bool journal_sqlite_close(struct journal *j, struct fault *why);
 void journal_state_fini(struct journal_state *state);
 
 #endif

@@ -6,7 +6,7 @@
 #include "wire/names.h"
 #include "wire/refusal.h"
 
-enum { NEWEST_EVENTS = 1000 };
+enum { NEWEST_EVENTS = 1000, ACCOUNTS_SINCE = 2 };
 
 static bool read_ledger(struct start *s)
 {
@@ -18,10 +18,10 @@ static bool read_ledger(struct start *s)
 }
 
 /* Each of them is read to its last byte. */
-static bool doubt_newest(struct start *s)
+static bool doubt_newest(struct start *s, uint64_t events)
 {
     Statement *q = db_query(s->db, QUERY_DOUBTFUL_EVENT);
-    bind_number(q, 1, NEWEST_EVENTS);
+    bind_number(q, 1, events);
     bind_number(q, 2, s->ledger->head);
     bind_number(q, 3, s->ledger->time);
     if (db_row(s->db, q)) {
@@ -108,7 +108,7 @@ void start_write(struct db *db, const struct lineage *lineage)
 static bool read_and_write(struct start *s)
 {
     db_do(s->db, QUERY_BEGIN_WRITE);
-    if (!read_ledger(s) || !lineage_read(s->db, s->lineage) || !doubt_newest(s))
+    if (!read_ledger(s) || !lineage_read(s->db, s->lineage) || !doubt_newest(s, NEWEST_EVENTS))
         return false;
     open_epoch(s);
     start_write(s->db, s->lineage);
@@ -116,10 +116,31 @@ static bool read_and_write(struct start *s)
     return list_channels(s) && stored_accounts_read(s->db, &s->accounts);
 }
 
+static void ignore(void *ctx, const struct journal_channel *c)
+{
+    (void)ctx;
+    (void)c;
+}
+
+bool start_is_possible(struct db *db)
+{
+    struct ledger ledger;
+    struct lineage lineage = {0};
+    struct start s = {.db = db, .on_channel = ignore, .ledger = &ledger, .lineage = &lineage};
+    buf_init(&s.accounts, SIZE_MAX / 2);
+    bool good =
+        read_ledger(&s) && lineage_read(db, &lineage) && doubt_newest(&s, ledger.head) &&
+        list_channels(&s) &&
+        (db_number(db, QUERY_VERSION) < ACCOUNTS_SINCE || stored_accounts_read(db, &s.accounts));
+    buf_fini(&s.accounts);
+    lineage_fini(&lineage);
+    return good;
+}
+
 bool start_run(struct start *s, struct fault *why)
 {
     bool is_whole = read_and_write(s);
-    s->is_written = is_whole && db_do(s->db, QUERY_COMMIT);
+    s->is_written = is_whole && db_write_log_again(s->db) && db_do(s->db, QUERY_COMMIT);
     if (s->is_written)
         return true;
     db_fault(s->db, why);

@@ -24,6 +24,9 @@ struct start {
 
 /* DAMAGED, DISK_FULL where not even reading can begin, UNKNOWN_OUTCOME where the disk failed. */
 MUST_USE bool start_run(struct start *s, struct fault *why);
+/* Within a transaction, reading alone: whether a start would find it whole, looking at all events.
+ * False: the error of `db` says why not. Files of older versions are taken as they are. */
+MUST_USE bool start_is_possible(struct db *db);
 /* Within a transaction, before anything else is written. */
 void start_write(struct db *db, const struct lineage *lineage);
 

@@ -94,6 +94,15 @@ bool whole_is_cut(const char *path)
            !is_in_log(beside(log, path, "-wal"), (uint64_t)size / PAGE + 1);
 }
 
+/* SQLite takes it for a file of a later version, and reads it as if it were whole. */
+static bool is_locked(const char *path)
+{
+    char log[512];
+    unsigned char head[HEAD];
+    return peek(path, 0, head, HEAD) == HEAD && head[WRITTEN_BY] > 2 && whole_has_head(path) &&
+           !is_in_log(beside(log, path, "-wal"), 1);
+}
+
 /* The write-ahead log of another file: SQLite would mix them up. */
 static bool fits_its_log(const char *path, struct fault *why)
 {
@@ -119,5 +128,7 @@ bool whole_looks_so(const char *path, struct fault *why)
                     "the recovery of %s was not finished: belfry recover goes on with it", path);
     if (!fits_its_log(path, why))
         return false;
+    if (is_locked(path))
+        return fail(why, REFUSE_DAMAGED, "the head of %s is damaged", path);
     return !whole_is_cut(path) || fail(why, REFUSE_DAMAGED, "%s is cut off within a page", path);
 }

@@ -6,7 +6,8 @@
 #include "base/fault.h"
 
 /* False, DAMAGED: a recovery was not finished; the file and its write-ahead log do not belong
- * together; or it was cut off within a page, whose rest SQLite would read as zeros. */
+ * together; its head says that it cannot be written; or it was cut off within a page, whose rest
+ * SQLite would read as zeros. */
 MUST_USE bool whole_looks_so(const char *path, struct fault *why);
 /* Whether a file of ours ends within a page that is not in the write-ahead log either. */
 bool whole_is_cut(const char *path);

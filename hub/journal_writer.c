@@ -79,7 +79,7 @@ static bool fill(struct writer *w, struct op_list *batch)
     if (w->ledger.time < now)
         w->ledger.time = now;
     uint64_t keys = w->ledger.keys;
-    if (!w->is_started)
+    if (!w->is_started && db_write_log_again(&w->db))
         start_write(&w->db, w->lineage);
     w->is_started = true;
     for (struct op *op = batch->first; op && db_is_ok(&w->db); op = op->next)
@@ -121,6 +121,17 @@ static size_t count_prunes(const struct op_list *batch)
     return n;
 }
 
+/* An error of the disk here is as bad as one at a commit; a full disk only delays it. */
+static void checkpoint(struct writer *w, enum db_checkpoint how)
+{
+    if (!db_checkpoint(&w->db, how)) {
+        struct fault why;
+        judge(w, false, &why);
+        db_forget_error(&w->db);
+    }
+    w->wal_tried = w->db.wal_bytes;
+}
+
 static void transact(struct writer *w, struct op_list *batch)
 {
     struct ledger before = w->ledger;
@@ -141,8 +152,7 @@ static void transact(struct writer *w, struct op_list *batch)
     retained_undo(&w->retained, first_prune, count_prunes(batch));
     answer_all(batch, &why);
     if (why.code == REFUSE_DISK_FULL)
-        db_checkpoint(&w->db, DB_PASSIVE); /* the write-ahead log can then be used again */
-    db_forget_error(&w->db);
+        checkpoint(w, DB_PASSIVE); /* the write-ahead log can then be used again */
 }
 
 static void refuse_all(struct op_list *batch)
@@ -185,17 +195,6 @@ static void back_up(struct writer *w)
     outbox_put(w->outbox, &done);
 }
 
-/* An error of the disk here is as bad as one at a commit; a full disk only delays it. */
-static void checkpoint(struct writer *w, enum db_checkpoint how)
-{
-    if (!db_checkpoint(&w->db, how)) {
-        struct fault why;
-        judge(w, false, &why);
-        db_forget_error(&w->db);
-    }
-    w->wal_tried = w->db.wal_bytes;
-}
-
 static void checkpoint_if_due(struct writer *w)
 {
     uint64_t size = w->db.wal_bytes;
@@ -227,10 +226,10 @@ static void stop(struct writer *w)
     op_list_init(&done);
     copier_fini(&w->copier, &done);
     outbox_put(w->outbox, &done);
-    if (outbox_is_broken(w->outbox))
-        db_keep_log(&w->db);
-    else
+    if (!outbox_is_broken(w->outbox))
         checkpoint(w, DB_TRUNCATE);
+    if (outbox_is_broken(w->outbox) || !w->db.is_log_sure)
+        db_keep_log(&w->db);
 }
 
 static Msec next_turn(const struct writer *w)
@@ -246,6 +245,7 @@ void *writer_run(void *writer)
     op_list_init(&batch);
     w->data_version = db_number(&w->db, QUERY_DATA_VERSION);
     w->next_look = clock_mono() + LOOK_EACH;
+    keys_start(&w->keys);
     while (lane_take(&w->lane, &batch, BATCH_OPS, BATCH_BYTES, next_turn(w))) {
         work(w, &batch);
         if (!outbox_is_broken(w->outbox)) {

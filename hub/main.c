@@ -80,11 +80,6 @@ static bool serve(struct hub *h, struct door *d, struct journal *j, struct fault
     door_announce(d);
     notify_ready();
     door_loop(d, h, j, &stop);
-    if (j->ops->is_broken(j)) {
-        journal_sqlite_why(j, why);
-        return false;
-    }
-    log_info("stopped", kz("clean", hub_is_stopped(h) ? "yes" : "no"));
     return true;
 }
 
@@ -101,8 +96,10 @@ static int run(const struct options *o, struct fault *why)
     if (j) {
         hub_start(h, j, &state, door_now());
         good = serve(h, d, j, why);
-        j->ops->close(j);
+        good = journal_sqlite_close(j, why) && good;
     }
+    if (good)
+        log_info("stopped", kz("clean", hub_is_stopped(h) ? "yes" : "no"));
     journal_state_fini(&state);
     hub_free(h);
     door_close(d);

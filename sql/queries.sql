@@ -36,7 +36,8 @@ UPDATE channel
 -- name: doubtful_event
 SELECT position
   FROM (SELECT * FROM event ORDER BY position DESC LIMIT ?1) AS newest
- WHERE position > ?2 OR time > ?3 OR flags NOT IN (0, 1) OR size < length(CAST(data AS BLOB))
+ WHERE position > ?2 OR time > ?3 OR flags NOT IN (0, 1)
+    OR size NOT BETWEEN length(CAST(data AS BLOB)) AND 1 << 40
     OR NOT EXISTS (SELECT 1 FROM channel WHERE row = newest.channel)
     OR NOT EXISTS (SELECT 1 FROM event INDEXED BY event_channel
                     WHERE channel = newest.channel AND position = newest.position)
@@ -74,20 +75,22 @@ INSERT INTO channel (row, name, floor, floor_time) VALUES (?1, ?2, ?3, ?4)
 -- name: append_event
 INSERT INTO event (position, channel, time, size, flags, expires, name, user, exclude, recipient, data)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+-- name: last_key
+SELECT max(number) FROM idempotency;
 -- name: find_key
 SELECT print_a, print_b, first, n, time, answers FROM idempotency
- WHERE user = ?1 AND key = ?2 AND time > ?3;
+ WHERE user = ?1 AND key = ?2 AND number > ?3 AND (number > ?4 OR time > ?5);
 -- name: add_key
-INSERT INTO idempotency (user, key, print_a, print_b, first, n, time, answers)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT INTO idempotency (user, key, print_a, print_b, first, n, time, answers, number)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
     ON CONFLICT (user, key) DO NOTHING;
 -- name: drop_key
 DELETE FROM idempotency WHERE user = ?1 AND key = ?2;
 -- name: expire_keys
 DELETE FROM idempotency
  WHERE number IN (SELECT number
-                    FROM (SELECT number, time FROM idempotency ORDER BY number LIMIT ?2)
-                   WHERE time <= ?1);
+                    FROM (SELECT number, time FROM idempotency ORDER BY number LIMIT ?4)
+                   WHERE number <= ?1 OR (number <= ?2 AND time <= ?3));
 
 -- users
 
@@ -226,18 +229,26 @@ DELETE FROM channel
     OR name GLOB '*[' || char(1) || '-' || char(31) || ']*';
 -- name: drop_impossible_events
 DELETE FROM event
- WHERE time > ?1 OR flags NOT IN (0, 1) OR size < length(CAST(data AS BLOB));
+ WHERE time > ?1 OR flags NOT IN (0, 1)
+    OR size NOT BETWEEN length(CAST(data AS BLOB)) AND 1 << 40
+RETURNING position;
+-- name: drop_untimely_events
+DELETE FROM event
+ WHERE position IN (SELECT position
+                      FROM (SELECT position, time, lag(time, 1, 0) OVER w AS before,
+                                   lead(time) OVER w AS after
+                              FROM event WINDOW w AS (ORDER BY position))
+                     WHERE before <= after AND time > after)
+RETURNING position;
 -- name: drop_nameless_events
-DELETE FROM event WHERE channel NOT IN (SELECT row FROM channel);
+DELETE FROM event WHERE channel NOT IN (SELECT row FROM channel)
+RETURNING position;
 -- name: drop_impossible_keys
 DELETE FROM idempotency WHERE time > ?1;
--- name: drop_impossible_accounts
-DELETE FROM account
- WHERE kind NOT IN ('user', 'grant', 'token', 'before', 'id', 'seen')
-    OR length(CAST(user AS BLOB)) > 64 OR length(CAST(name AS BLOB)) > 256
-    OR user || name GLOB '*[' || char(1) || '-' || char(31) || ']*';
 -- name: last_position
 SELECT max(position) FROM event;
+-- name: newest_times
+SELECT min(time) FROM (SELECT time FROM event ORDER BY position DESC LIMIT 2);
 -- name: last_time
 SELECT max(time) FROM event;
 -- name: limit_floors

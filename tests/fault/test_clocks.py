@@ -6,7 +6,7 @@ import json
 import pytest
 
 from belfry import until
-from faults import Browser, FaultyHub, FaultyWorker, Ledger, get, is_ready, rest_of_log
+from faults import ask, post, Browser, FaultyHub, FaultyWorker, Ledger, get, is_ready, rest_of_log
 
 HOUR = 3600
 
@@ -65,6 +65,26 @@ def test_keys_hold_over_a_jump(pair, hours):
     for body, key in (("first", "k1"), ("second", "k2")):
         assert ledger.publish(body, key) == 200
     assert [body for _, body in rest_of_log(worker, "a")] == ["first", "second"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.options(idempotency_age="1s", idempotency_keys=3)
+def test_keys_go_though_the_clock_was_set_back(pair, restarts):
+    """A second is a second, also where the log's time stands still for an hour."""
+    hub, worker, jump = pair
+
+    def send(body, key):
+        return ask(worker, post("/send", {"channel": "a", "data": body, "idempotencyKey": key})).status
+    assert send("an hour ahead", "k0") == 200
+    jump(-1)
+    for key in ("k1", "k2"):
+        until(lambda key=key: send("first", key) == 200)
+    if restarts:
+        hub.restart()
+        until(lambda: is_ready(worker))
+    until(lambda: send("second", "k2") == 200, 10, "a key that is used again is new")
+    for key in ("k3", "k4", "k5"):
+        until(lambda key=key: send("more", key) == 200, 10, "the old ones make room")
 
 
 @pytest.mark.options(age="1h")

@@ -2,7 +2,7 @@
 import os
 import sqlite3
 
-from belfry import PATIENCE, command, now
+from belfry import PATIENCE, command, cpu_ms, now
 
 EVENTS, CHANNELS, UNCOUNTED = 1000000, 10000, 4096
 READY_MS = 300
@@ -30,12 +30,6 @@ def fill(path):
     file = os.open(path, os.O_RDONLY)
     os.fsync(file)      # or the hub's first one waits for what was written here
     os.close(file)
-
-
-def cpu_ms(pid):
-    with open("/proc/%d/stat" % pid, encoding="ascii") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return 1000 * (int(fields[11]) + int(fields[12])) // os.sysconf("SC_CLK_TCK")
 
 
 def test_a_hub_with_a_million_events_is_ready_soon(hub):

@@ -1,4 +1,4 @@
-/* Idempotency keys, as journal_keys.c keeps them. */
+/* Idempotency keys, as journal_keys.c keeps them; the clocks here go alike, and one will do. */
 #include "memory_tables.h"
 
 #include <stdlib.h>

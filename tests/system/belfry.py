@@ -211,6 +211,13 @@ def session(leader):
     return found
 
 
+def cpu_ms(pid):
+    """What it has used so far."""
+    with open("/proc/%d/stat" % pid, encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) // os.sysconf("SC_CLK_TCK")
+
+
 class World:
     """The folder of one test and everything that runs in it."""
 

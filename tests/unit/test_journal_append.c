@@ -231,6 +231,27 @@ static void a_full_table_refuses_and_recovers(void **state)
     append_free(whole);
 }
 
+/* The newest of all went, and the next has its place: it must not be taken for it. */
+static void a_key_that_is_new_again_is_kept_for_its_age(void **state)
+{
+    struct fixture *f = *state;
+    f->options.idempotency_age = 300;
+    fixture_reopen(f);
+    Msec start = clock_mono(), until = start + 10000;
+    append_free(keyed(f, "k", 1));
+    bool is_known = true;
+    while (is_known && clock_mono() < until) {
+        start = clock_mono();
+        struct append *a = keyed(f, "k", 1);
+        is_known = a->sends[0].again;
+        append_free(a);
+    }
+    assert_false(is_known);
+    struct append *again = keyed(f, "k", 1);
+    assert_true(again->sends[0].again || clock_mono() - start >= f->options.idempotency_age);
+    append_free(again);
+}
+
 /* ---- the disk is full ---- */
 
 static struct append *big(struct fixture *f)
@@ -327,6 +348,7 @@ int main(void)
         ONE(a_known_key_writes_nothing),
         ONE(keys_belong_to_a_user),
         ONE(a_batch_is_answered_as_the_first_time),
+        ONE(a_key_that_is_new_again_is_kept_for_its_age),
         ONE(the_whole_and_a_send_may_share_a_key),
         ONE(a_full_table_refuses_and_recovers),
         ONE(a_file_that_may_not_grow_is_a_full_disk),

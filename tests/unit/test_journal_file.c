@@ -3,10 +3,13 @@
 #include "wire/accounts.h"
 #include "wire/refusal.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { VERSION_AT = 60, APPLICATION_AT = 68 }; /* in the head of the file, four bytes */
@@ -172,6 +175,55 @@ static void a_backup_says_that_it_was_restored(void **state)
 
 /* ---- what is not a journal of this version ---- */
 
+/* Stands before the library's, for filesystems that know no RENAME_NOREPLACE; and somebody's file
+ * of that name may come at the last moment. */
+static struct {
+    _Atomic int error;
+    _Atomic bool is_taken;
+} rename_says;
+
+int renameat2(int from_at, const char *from, int to_at, const char *to, unsigned flags)
+{
+    if (rename_says.is_taken)
+        overwrite(to, 0, "theirs", 6);
+    if (!rename_says.error)
+        return (int)syscall(SYS_renameat2, from_at, from, to_at, to, flags);
+    errno = rename_says.error;
+    return -1;
+}
+
+static void a_backup_gets_its_name_on_nfs_too(void **state)
+{
+    struct fixture *f = *state;
+    static const int errors[] = {EINVAL, ENOSYS, 0};
+    char path[128], part[160];
+    struct backup b = {.op = {.kind = OP_BACKUP}, .path = path};
+    fixture_put(f, "news", "a");
+    for (size_t i = 0; i < COUNT_OF(errors); i++) {
+        rename_says.error = errors[i];
+        snprintf(path, sizeof path, "%s/backup-%zu.db", f->folder, i);
+        snprintf(part, sizeof part, "%s.part", path);
+        fixture_do(f, &b.op);
+        assert_int_equal(b.op.why.code, 0);
+        assert_int_not_equal(access(part, F_OK), 0);
+
+        size_t size;
+        snprintf(path, sizeof path, "%s/taken-%zu.db", f->folder, i);
+        rename_says.is_taken = true;
+        fixture_do(f, &b.op);
+        rename_says.is_taken = false;
+        assert_non_null(strstr(b.op.why.text, strerror(EEXIST)));
+        char *bytes = content(path, &size);
+        assert_int_equal(size, 6);
+        assert_memory_equal(bytes, "theirs", 6);
+        free(bytes);
+    }
+    f->options.path = path;
+    snprintf(path, sizeof path, "%s/backup-0.db", f->folder);
+    fixture_reopen(f);
+    assert_string_equal(fixture_epoch(f)->reason, "restored");
+}
+
 static void a_newer_file_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -295,6 +347,7 @@ int main(void)
         ONE(positions_are_never_used_twice),
         ONE(a_backup_has_what_is_written_meanwhile),
         ONE(a_backup_says_that_it_was_restored),
+        ONE(a_backup_gets_its_name_on_nfs_too),
         ONE(a_newer_file_is_refused),
         ONE(another_file_is_refused),
         ONE(an_older_file_is_brought_up_to_date),

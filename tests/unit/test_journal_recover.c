@@ -2,7 +2,8 @@
  * is what was written; and whoever missed something is told. */
 #include "base/log.h"
 #include "journal_check.h"
-#include "journal_fixture.h"
+#include "journal_db.h"
+#include "journal_original.h"
 #include "journal_recover.h"
 #include "tests/sim/dice.h"
 #include "wire/accounts.h"
@@ -14,122 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    PAGE = 4096,
-    EVENTS = 2500,
-    ROOMS = 10,
-    KEYS = 100,
-    TIMES = 200,
-    DATA = 400,
-    REPORT = 65536
-};
-
-/* Of a whole file: nothing of it changes, page by page or byte by byte. */
-struct saved {
-    char *bytes;
-    size_t size;
-};
-
-static struct {
-    struct saved db, wal, clean; /* as a kill left it, and as a stop did */
-    char data[EVENTS + 1][DATA];
-    bool is_pruned[EVENTS + 1];
-} original;
-
-static void load(struct saved *s, const char *path)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY);
-    assert_int_equal(fstat(fd, &st), 0);
-    s->size = (size_t)st.st_size;
-    s->bytes = must_alloc(s->size + 1);
-    assert_int_equal(read(fd, s->bytes, s->size), s->size);
-    close(fd);
-}
-
-static void store(const struct saved *s, const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
-    assert_int_equal(write(fd, s->bytes, s->size), s->size);
-    close(fd);
-}
-
-static void put_some(struct fixture *f, int from, int upto)
-{
-    char name[16], key[16];
-    for (int i = from; i <= upto;) {
-        struct append *a = append_new("", "", 0);
-        for (int k = 0; k < 50 && i <= upto; k++, i++) {
-            snprintf(key, sizeof key, "key-%d", i);
-            append_send(a, i % (EVENTS / KEYS) ? "" : key, (uint64_t)i);
-            snprintf(name, sizeof name, "room:%d", i % ROOMS);
-            int n = snprintf(original.data[i], DATA, "event %d:", i);
-            memset(original.data[i] + n, 'a' + i % 26, (size_t)(i * 7 % (DATA - 20)));
-            append_event(f, a, name, original.data[i]);
-            if (a->sends[a->send_count - 1].key.len) {
-                fixture_do(f, &a->op); /* the key's text is ours alone until then */
-                append_free(a);
-                a = append_new("", "", 0);
-            }
-        }
-        if (a->send_count)
-            fixture_do(f, &a->op);
-        append_free(a);
-    }
-}
-
-static void prune(struct fixture *f, int room, uint64_t n)
-{
-    char name[16];
-    snprintf(name, sizeof name, "room:%d", room);
-    struct prune p = fixture_prune(f, name, n);
-    for (Position at = 1; at <= p.floor; at++)
-        if ((int)at % ROOMS == room)
-            original.is_pruned[at] = true;
-}
-
-/* A log that was noted in the middle, pruned, and then killed: its newest part is in the
- * write-ahead log alone. */
-static int make_original(void **state)
-{
-    char wal[128];
-    if (fixture_setup(state) != 0)
-        return -1;
-    struct fixture *f = *state;
-    put_some(f, 1, 1800);
-    prune(f, 3, 40);
-    fixture_reopen(f);
-    put_some(f, 1801, EVENTS);
-    snprintf(wal, sizeof wal, "%s-wal", f->path);
-    load(&original.db, f->path);
-    load(&original.wal, wal);
-    fixture_reopen(f);
-    fixture_close(f);
-    load(&original.clean, f->path);
-    return 0;
-}
-
-static int drop_original(void **state)
-{
-    free(original.db.bytes);
-    free(original.wal.bytes);
-    free(original.clean.bytes);
-    return fixture_teardown(state);
-}
+enum { TIMES = 200 };
 
 /* ---- damage ---- */
-
-static void empty_folder(struct fixture *f)
-{
-    char path[400];
-    DIR *files = opendir(f->folder);
-    for (const struct dirent *e; (e = readdir(files));) {
-        snprintf(path, sizeof path, "%s/%s", f->folder, e->d_name);
-        if (e->d_type == DT_REG)
-            unlink(path);
-    }
-    closedir(files);
-}
 
 static void spoil(struct saved *s, struct dice *d, bool zeros)
 {
@@ -169,10 +57,10 @@ static enum damage damage(struct fixture *f, struct dice d)
         log.size = dice_roll(&d, log.size);
     if (what == LOG_SPOILED)
         spoil(&log, &d, false);
-    empty_folder(f);
-    store(&db, f->path);
+    original_empty(f);
+    saved_store(&db, f->path);
     if (killed && what != LOG_GONE)
-        store(&log, wal);
+        saved_store(&log, wal);
     free(db.bytes);
     free(log.bytes);
     return what;
@@ -306,15 +194,9 @@ static void whatever_is_damaged_nothing_crashes_and_nobody_is_lied_to(void **sta
     assert_in_range(recovered, TIMES * 3 / 4, TIMES);
 }
 
-static void what_is_whole_is_recovered_whole(void **state)
+static void expect_recovered_whole(struct fixture *f)
 {
-    struct fixture *f = *state;
     struct recovered r;
-    char wal[128];
-    empty_folder(f);
-    snprintf(wal, sizeof wal, "%s-wal", f->path);
-    store(&original.db, f->path);
-    store(&original.wal, wal);
     assert_true(journal_recover(f->path, &r, &f->why));
     assert_int_equal(r.events, EVENTS - 40);
     assert_int_equal(r.channels, ROOMS);
@@ -332,6 +214,113 @@ static void what_is_whole_is_recovered_whole(void **state)
     assert_true(read_all(f, PAGES));
     for (Position at = 1; at <= EVENTS; at++)
         assert_int_equal(seen[at], !original.is_pruned[at]);
+    fixture_close(f);
+}
+
+static void what_is_whole_is_recovered_whole(void **state)
+{
+    original_put_killed(*state);
+    expect_recovered_whole(*state);
+}
+
+#define TWO_DAYS_AHEAD                                                                             \
+    "UPDATE event SET time = time + 172800000; UPDATE meta SET time = time + 172800000;"           \
+    "UPDATE idempotency SET time = time + 172800000;"
+
+/* The clock was set ahead once, or stands at 1970 now. */
+static void a_log_ahead_of_the_clock_is_recovered_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    original_put_killed(f);
+    original_change(f, TWO_DAYS_AHEAD);
+    expect_recovered_whole(f);
+    static const char *const heads[] = {"DELETE FROM meta", "DELETE FROM epoch",
+                                        "UPDATE meta SET time = 1"};
+    for (size_t i = 0; i < COUNT_OF(heads); i++) {
+        char sql[400];
+        snprintf(sql, sizeof sql, TWO_DAYS_AHEAD "%s", heads[i]);
+        original_put_changed(f, sql);
+        assert_true(journal_recover(f->path, &r, &f->why));
+        assert_true(r.is_unknown);
+        assert_int_equal(r.events, EVENTS - 40);
+        assert_int_equal(r.keys, KEYS);
+        assert_false(r.has_lost_keys);
+    }
+}
+
+/* A key of a batch and those of its sends are more rows than it has events. */
+static void rows_numbered_far_above_the_head_are_recovered(void **state)
+{
+    struct fixture *f = *state;
+    original_put_killed(f);
+    original_change(f, "UPDATE idempotency SET number = number + (4 << 20);"
+                       "UPDATE channel SET row = row + (4 << 20);"
+                       "UPDATE event SET channel = channel + (4 << 20)");
+    expect_recovered_whole(f);
+}
+
+static void times_that_cannot_be_are_dropped(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    static const char *const heads[] = {"", "DELETE FROM meta;"};
+    for (size_t i = 0; i < COUNT_OF(heads); i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql, "%sUPDATE event SET time = time * 1000 WHERE position = 1500",
+                 heads[i]);
+        original_put_changed(f, sql);
+        assert_true(journal_recover(f->path, &r, &f->why));
+        assert_int_equal(r.is_unknown, i);
+        assert_int_equal(r.events, EVENTS - 41);
+    }
+    original_put_changed(f, "UPDATE meta SET time = time * 1000");
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_int_equal(r.events, EVENTS - 40);
+    assert_int_equal(r.gapped, 0);
+    assert_true(fixture_open(f));
+    assert_in_range(f->state.time, 1, clock_wall());
+}
+
+/* The page where these words are, as a disk may give it back. */
+static void spoil_page_of(struct fixture *f, const char *words)
+{
+    struct saved file;
+    saved_load(&file, f->path);
+    const char *at = memmem(file.bytes, file.size, words, strlen(words));
+    assert_non_null(at);
+    memset(file.bytes + (at - file.bytes) / PAGE * PAGE, 0x5a, PAGE);
+    saved_store(&file, f->path);
+    free(file.bytes);
+}
+
+/* In room:3, up to this position. */
+static void expect_gap(struct fixture *f, Position upto)
+{
+    struct recovered r;
+    fixture_close(f);
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_false(r.is_unknown);
+    assert_true(fixture_open(f));
+    assert_int_equal(fixture_channel(f, "room:3")->is.floor, upto);
+    assert_true(read_all(f, PAGES));
+    expect_honest(f, &r);
+    fixture_close(f);
+}
+
+static void an_event_that_cannot_be_is_missing_above_a_page_that_cannot_be_read(void **state)
+{
+    struct fixture *f = *state;
+    original_put_changed(f, "UPDATE event SET flags = 7 WHERE position = 1503");
+    spoil_page_of(f, "event 1000:");
+    expect_gap(f, 1503);
+    original_put_changed(f, "UPDATE event SET channel = 99 WHERE position = 1503");
+    spoil_page_of(f, "event 1000:");
+    expect_gap(f, 1503);
+    original_put_killed(f);
+    original_change(f, "UPDATE event SET flags = 7 WHERE position = 2403");
+    spoil_page_of(f, "event 2000:");
+    expect_gap(f, 2403);
 }
 
 /* A journal with two rows about users, of which one cannot be. */
@@ -341,7 +330,7 @@ static void rows_about_users_are_recovered(void **state)
     struct recovered r;
     struct db db;
     struct accounts rows;
-    empty_folder(f);
+    original_empty(f);
     assert_true(fixture_open(f));
     fixture_put(f, "news", "x");
     fixture_close(f);
@@ -370,7 +359,7 @@ static void users_of_an_upgraded_file_are_recovered_without_its_head(void **stat
     struct saved file;
     struct db db;
     struct accounts rows;
-    empty_folder(f);
+    original_empty(f);
     assert_true(fixture_open(f));
     fixture_close(f);
     assert_true(db_open(&db, f->path, DB_WRITES, &f->why));
@@ -387,9 +376,9 @@ static void users_of_an_upgraded_file_are_recovered_without_its_head(void **stat
         assert_true(db_exec(&db, "INSERT INTO account (kind, user, name, value, time)"
                                  " SELECT 'before', 'ann' || count(*), '', 9, 1 FROM account"));
     db_close(&db);
-    load(&file, f->path);
+    saved_load(&file, f->path);
     memset(file.bytes, 0, PAGE);
-    store(&file, f->path);
+    saved_store(&file, f->path);
     free(file.bytes);
     assert_true(journal_recover(f->path, &r, &f->why));
     assert_false(r.has_lost_accounts || r.has_lost_channels || r.is_unknown);
@@ -412,9 +401,9 @@ static void the_damaged_file_is_kept(void **state)
     char wal[600];
     damage(f, dice_of(3));
     struct saved before;
-    load(&before, f->path);
+    saved_load(&before, f->path);
     assert_true(journal_recover(f->path, &r, &f->why));
-    load(&kept, r.aside);
+    saved_load(&kept, r.aside);
     assert_int_equal(kept.size, before.size);
     assert_memory_equal(kept.bytes, before.bytes, kept.size);
     snprintf(wal, sizeof wal, "%s-wal", r.aside);
@@ -430,8 +419,8 @@ static void a_recovery_that_was_cut_off_is_finished(void **state)
     char whole[200];
     snprintf(whole, sizeof whole, "%s.recovered", f->path);
     struct saved db;
-    load(&db, f->path);
-    store(&db, whole);
+    saved_load(&db, f->path);
+    saved_store(&db, whole);
     free(db.bytes);
     assert_false(fixture_open(f));
     assert_int_equal(f->why.code, REFUSE_DAMAGED);
@@ -446,15 +435,15 @@ static void what_is_no_journal_is_left_as_it_is(void **state)
     struct fixture *f = *state;
     struct recovered r;
     struct saved diary = {strdup("Dear diary, this is a text. It is longer than a few words."), 58};
-    empty_folder(f);
-    store(&diary, f->path);
+    original_empty(f);
+    saved_store(&diary, f->path);
     assert_false(journal_recover(f->path, &r, &f->why));
     assert_int_equal(f->why.code, REFUSE_CONFIG);
     char said[sizeof f->why.text];
     snprintf(said, sizeof said, "%s is not a journal of Belfry", f->path);
     assert_string_equal(f->why.text, said);
     struct saved after;
-    load(&after, f->path);
+    saved_load(&after, f->path);
     assert_memory_equal(after.bytes, diary.bytes, diary.size);
     free(after.bytes);
     free(diary.bytes);
@@ -468,12 +457,16 @@ static void what_is_no_journal_is_left_as_it_is(void **state)
     assert_int_equal(left, 2); /* . and .. */
 }
 
-#define ONE(test) cmocka_unit_test_setup_teardown(test, make_original, drop_original)
+#define ONE(test) cmocka_unit_test_setup_teardown(test, original_make, original_drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ONE(what_is_whole_is_recovered_whole),
+        ONE(a_log_ahead_of_the_clock_is_recovered_whole),
+        ONE(rows_numbered_far_above_the_head_are_recovered),
+        ONE(times_that_cannot_be_are_dropped),
+        ONE(an_event_that_cannot_be_is_missing_above_a_page_that_cannot_be_read),
         ONE(rows_about_users_are_recovered),
         ONE(users_of_an_upgraded_file_are_recovered_without_its_head),
         ONE(the_damaged_file_is_kept),
