@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { SWEEP_MS = 600000, SWEPT_MOST = 4096, SKEW_MS = 60000 };
+enum { SWEEP_MS = 600000, SWEPT_MOST = 4096, SKEW_MS = 60000, STEADY_MS = 12 * 3600000 };
 
 struct accounting {
     struct account_op change; /* first */
@@ -93,7 +93,8 @@ bool account_change(struct hub *h, struct asker *asker, struct buf *rows, struct
     Str rest = buf_str(rows);
     for (Str item; list_next(&rest, &item);) {
         struct msg_account m;
-        more += msg_account_unpack(item, &m) && !m.gone;
+        more += msg_account_unpack(item, &m) && !m.gone &&
+                !accounts_find(&h->accounts, m.kind, m.user, m.name);
     }
     if (more && h->accounts.rows.len + more > h->o->max_accounts)
         return fail(why, REFUSE_LIMIT, "max_accounts is %llu",
@@ -107,6 +108,16 @@ bool account_change(struct hub *h, struct asker *asker, struct buf *rows, struct
     h->is_changing = true;
     hub_submit(h, &a->change.op, &owner);
     return true;
+}
+
+/* The clock was not set for long: one that is ahead, as it may be at boot, must not end what still
+ * holds. */
+static bool is_steady(struct hub *h)
+{
+    int64_t off = (int64_t)(h->now.wall - h->steady.wall - (h->now.mono - h->steady.mono));
+    if (off > SKEW_MS || off < -SKEW_MS)
+        h->steady = h->now;
+    return h->now.mono - h->steady.mono >= STEADY_MS;
 }
 
 /* Later by how far clocks may differ. */
@@ -127,6 +138,8 @@ void account_expire(struct hub *h)
     if (h->is_changing || h->now.mono < h->next_sweep)
         return;
     h->next_sweep = h->now.mono + SWEEP_MS;
+    if (!is_steady(h))
+        return;
     buf_init(&rows, BODY_MAX);
     for (size_t at = 0; n < SWEPT_MOST && (row = map_next(&h->accounts.rows, &at));)
         if (is_over(h, row))

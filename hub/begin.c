@@ -86,6 +86,22 @@ void begin_judge(const struct hub *h, struct begin *b, Position join, const stru
     b->from = hub_cursor(h, from);
 }
 
+void begin_take_missing(const struct hub *h, struct begin *b, const struct reading *r)
+{
+    if (b->reason == GAP_UNKNOWN || b->reason == GAP_RESET || r->missing_count == 0)
+        return;
+    b->reason = GAP_PRUNED;
+    buf_fini(&b->missing);
+    buf_init(&b->missing, BODY_MAX);
+    Position oldest = 0;
+    for (size_t i = 0; i < r->missing_count; i++) {
+        list_put(&b->missing, str_of(r->missing[i].channel));
+        if (r->missing[i].floor > oldest)
+            oldest = r->missing[i].floor;
+    }
+    b->oldest = hub_cursor(h, oldest);
+}
+
 bool names_are_valid(Str list, const char *field, struct fault *why)
 {
     if (!list_is_whole(list))

@@ -26,6 +26,9 @@ void begin_prepare_find(const struct hub *h, const struct begin *b, struct findi
 /* `f` may be NULL where nothing had to be found. */
 void begin_judge(const struct hub *h, struct begin *b, Position join, const struct finding *f);
 
+/* The floors of the slice's own snapshot, which may be above those that were judged by. */
+void begin_take_missing(const struct hub *h, struct begin *b, const struct reading *r);
+
 /* A list of names and patterns that may be subscribed to. */
 bool names_are_valid(Str list, const char *field, struct fault *why);
 

@@ -43,7 +43,7 @@ struct door {
     struct hub *hub;         /* while the loop runs */
     Now now;
     bool is_knocked; /* at the gate */
-    bool is_tapped;  /* somebody listens */
+    bool is_tapped;  /* somebody listened once */
     Msec ticked, answered, petted, tidy_at;
     bool ready[PLACES]; /* asking ZeroMQ for what is not there is a system call each time */
 };
@@ -228,7 +228,7 @@ static bool turn(struct door *d, struct journal *j)
     more |= drain(d, PLACE_INTAKE);
     more |= drain(d, PLACE_ADMIN);
     if (d->ready[PLACE_TAP])
-        d->is_tapped = socket_has_listeners(d->v[PLACE_TAP], DRAIN);
+        d->is_tapped = socket_was_listened_to(d->v[PLACE_TAP], DRAIN);
     if (d->courier)
         courier_turn(d->courier, d->hub, d->now);
     if (d->now.mono >= d->ticked + TICK_MS) {

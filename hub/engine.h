@@ -49,6 +49,7 @@ struct hub {
     struct accounts accounts;
     struct seen seen;
     Msec next_sweep;     /* of them */
+    Now steady;          /* its clock was not set since */
     bool is_changing;    /* one change of them is under way */
     struct list waiting; /* questions that would change them, too: after it */
     size_t waiting_count;

@@ -114,30 +114,12 @@ static void put_rows(const struct reading *r, struct buf *rows)
     }
 }
 
-/* The floors of the slice's own snapshot. */
-static void put_missing(struct hub *h, struct fetch *f)
-{
-    const struct reading *r = &f->r;
-    if (f->begin.reason == GAP_UNKNOWN || f->begin.reason == GAP_RESET || r->missing_count == 0)
-        return;
-    f->begin.reason = GAP_PRUNED;
-    buf_fini(&f->begin.missing);
-    buf_init(&f->begin.missing, BODY_MAX);
-    Position oldest = 0;
-    for (size_t i = 0; i < r->missing_count; i++) {
-        list_put(&f->begin.missing, str_of(r->missing[i].channel));
-        if (r->missing[i].floor > oldest)
-            oldest = r->missing[i].floor;
-    }
-    f->begin.oldest = hub_cursor(h, oldest);
-}
-
 static struct frame *rows_of(struct hub *h, struct fetch *f)
 {
     struct buf rows, body;
     buf_init(&rows, BODY_MAX);
     buf_init(&body, BODY_MAX);
-    put_missing(h, f);
+    begin_take_missing(h, &f->begin, &f->r);
     put_rows(&f->r, &rows);
     msg_rows_pack(&body, &(struct msg_rows){
                              .ref = f->ref,

@@ -206,6 +206,8 @@ static void on_log(struct hub *h, struct op *op)
     buf_putz(&out, "],\"cursor\":");
     admin_put_cursor(h, &out, r->next);
     buf_printf(&out, ",\"more\":%s,\"gap\":", r->more ? "true" : "false");
+    if (i->begin.start == START_CURSOR)
+        begin_take_missing(h, &i->begin, r);
     put_gap(&i->begin, &out);
     answer(h, i, buf_str(&out));
     buf_fini(&out);

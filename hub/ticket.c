@@ -84,6 +84,13 @@ static void keep(struct hub *h, Str body, const struct msg_ticket *m)
     map_put(&t->by_digest, ticket->is.digest, ticket);
 }
 
+/* Said again because the link broke before the answer came. */
+static bool is_kept(const struct tickets *t, const struct msg_ticket *m)
+{
+    const struct ticket *ticket = map_get(&t->by_digest, m->digest);
+    return ticket && str_eq(ticket->is.user, m->user);
+}
+
 static bool has_room(const struct tickets *t, const struct msg_ticket *m, struct fault *why)
 {
     const struct ticket_user *u = map_get(&t->by_user, m->user);
@@ -104,7 +111,7 @@ bool ticket_on_message(struct hub *h, struct peer *p, Str body)
     struct buf answer;
     if (!msg_ticket_unpack(body, &m))
         return false;
-    if (has_room(&h->tickets, &m, &why))
+    if (!is_kept(&h->tickets, &m) && has_room(&h->tickets, &m, &why))
         keep(h, body, &m);
     buf_init(&answer, BODY_MAX);
     msg_ticketed_pack(&answer, &(struct msg_ticketed){m.ref, (uint8_t)why.code, str_of(why.text)});

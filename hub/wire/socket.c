@@ -36,7 +36,7 @@ struct socket {
     bool is_connected; /* as far as the monitor said */
     int refused;       /* the event that said so last, 0: none since */
     bool has_keys, is_server;
-    size_t prefixes; /* that an XPUB's peers want */
+    bool was_listened_to; /* an XPUB */
 };
 
 /* `bytes` lie in `room`, in `own`, or in what was received, which then lies in `room`. ZeroMQ's
@@ -477,19 +477,16 @@ void parcel_fini(struct parcel *p)
     p->n = 0;
 }
 
-/* An XPUB passes on what is new to it: a prefix that somebody wants (1), or nobody any more (0). */
-bool socket_has_listeners(struct socket *s, size_t max)
+/* That nobody wants a prefix any more is not to be believed: ZeroMQ passes it on of one that others
+ * still want. Their messages may hold what is no subscription, before one, too. */
+bool socket_was_listened_to(struct socket *s, size_t max)
 {
-    struct parcel p;
-    while (max-- && socket_receive(s, &p)) {
-        Str what = frame_str(p.part[0]);
-        if (what.len && what.p[0] == 1)
-            s->prefixes++;
-        else if (what.len && s->prefixes)
-            s->prefixes--;
-        parcel_fini(&p);
+    struct frame *f;
+    for (bool more; max-- && (f = receive_frame(s, &more)); frame_unref(f)) {
+        Str what = frame_str(f);
+        s->was_listened_to |= what.len && what.p[0] == 1;
     }
-    return s->prefixes > 0;
+    return s->was_listened_to;
 }
 
 static void let_go(void *data, void *frame)

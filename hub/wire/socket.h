@@ -94,8 +94,8 @@ struct parcel {
 };
 bool socket_receive(struct socket *s, struct parcel *out); /* false: nothing there */
 void parcel_fini(struct parcel *p);
-/* Whether anybody listens to an XPUB; takes in `max` messages of its peers at most. */
-bool socket_has_listeners(struct socket *s, size_t max);
+/* Whether anybody ever subscribed to an XPUB; takes in `max` parts of its peers at most. */
+bool socket_was_listened_to(struct socket *s, size_t max);
 
 enum socket_sent { SOCKET_SENT, SOCKET_FULL, SOCKET_GONE };
 /* 1 to SOCKET_PARTS parts (a ROUTER's first names the peer), all or none; takes no references over.

@@ -238,6 +238,36 @@ static void what_is_wrong_is_named(void **state)
     }
 }
 
+static void what_is_there_changes_at_the_limit_too(void **state)
+{
+    struct bench *b = *state;
+    static const char *const questions[] = {
+        "{\"do\":\"user\",\"user\":\"u0\",\"action\":\"disable\"}",
+        "{\"do\":\"revoke\",\"user\":\"u0\",\"before\":9}",
+        "{\"do\":\"revoke\",\"user\":\"u0\",\"right\":\"publish\",\"channel\":\"a\"}",
+        "{\"do\":\"grant\",\"user\":\"u0\",\"right\":\"presence\",\"channel\":\"a\"}",
+    };
+    char add[100];
+    bench_options(b, "--max_accounts=16", NULL);
+    admin(b, "{\"do\":\"revoke\",\"user\":\"u0\",\"before\":5}");
+    admin(b, "{\"do\":\"grant\",\"user\":\"u0\",\"right\":\"publish\",\"channel\":\"a\"}");
+    admin(b, "{\"do\":\"grant\",\"user\":\"u0\",\"right\":\"subscribe\",\"channel\":\"a\"}");
+    for (int i = 0; i < 14; i++) {
+        snprintf(add, sizeof add, "{\"do\":\"user\",\"user\":\"u%d\",\"action\":\"add\"}", i);
+        admin(b, add);
+    }
+    settle(b);
+    assert_int_equal(b->hub->accounts.rows.len, 16);
+    heard(b, "admin");
+    for (size_t i = 0; i < COUNT_OF(questions); i++) {
+        admin(b, questions[i]);
+        expect(b, "admin", "{\"ok\":true}");
+    }
+    assert_false(accounts_admit(&b->hub->accounts, STR("u0"), STR(""), 10));
+    admin(b, "{\"do\":\"revoke\",\"id\":\"7b1c\"}");
+    assert_non_null(strstr(heard(b, "admin"), "max_accounts is 16"));
+}
+
 static void show(struct bench *b, const char *peer, uint64_t ref, const char *digest)
 {
     struct buf body;
@@ -286,6 +316,21 @@ static void a_ticket_is_good_once_and_for_half_a_minute(void **state)
     assert_int_equal(b->hub->tickets.by_user.len, 0);
 }
 
+/* As a worker does whose link broke: it cannot know that it was heard. */
+static void a_ticket_that_is_said_again_is_the_same(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    heard(b, "w1");
+    give(b, "w1", 1, "d1", "ann");
+    give(b, "w1", 2, "d1", "ann");
+    expect(b, "w1", "TICKETED | TICKETED");
+    show(b, "w1", 3, "d1");
+    show(b, "w1", 4, "d1");
+    expect(b, "w1", "REDEEMED ann | REDEEMED invalid_token");
+    assert_int_equal(b->hub->tickets.by_user.len, 0);
+}
+
 static void what_no_token_can_have_any_more_is_not_kept(void **state)
 {
     struct bench *b = *state;
@@ -303,10 +348,9 @@ static void what_no_token_can_have_any_more_is_not_kept(void **state)
     heard(b, "w1");
     const struct accounts *a = &b->hub->accounts;
     assert_int_equal(a->rows.len, 4);
-    b->now.wall += 86400000 - 600000;
     elapse(b, 600000);
+    elapse(b, 86400000 - 600000);
     assert_int_equal(a->rows.len, 3);
-    b->now.wall += 120000;
     elapse(b, 600000);
     assert_int_equal(a->rows.len, 2); /* the user, and what was said of all tokens of before */
     hello(b, "w2", 0, "");
@@ -314,6 +358,33 @@ static void what_no_token_can_have_any_more_is_not_kept(void **state)
     assert_true(strstr(told, "user:ann") && strstr(told, "before:ann") && !strstr(told, "7b1c"));
     bench_restart(b, true);
     assert_int_equal(b->hub->accounts.rows.len, 2);
+}
+
+static void a_clock_that_is_ahead_for_a_while_ends_nothing(void **state)
+{
+    struct bench *b = *state;
+    const Msec ahead = 400 * UINT64_C(86400000);
+    char question[256];
+    admin(b, "{\"do\":\"user\",\"user\":\"ann\",\"action\":\"add\"}");
+    admin(b, "{\"do\":\"revoke\",\"id\":\"7b1c\"}");
+    snprintf(question, sizeof question,
+             "{\"do\":\"token\",\"user\":\"ann\",\"digest\":\"%064d\",\"expires\":%llu}", 1,
+             (unsigned long long)b->now.wall + 86400000);
+    admin(b, question);
+    elapse(b, 600000);
+    b->now.wall += ahead; /* while it runs, */
+    elapse(b, 600000);
+    bench_restart(b, true); /* and at boot */
+    elapse(b, 600000);
+    elapse(b, 11 * 3600000);
+    b->now.wall -= ahead;
+    elapse(b, 600000);
+    elapse(b, 600000);
+    bench_restart(b, true);
+    const struct accounts *a = &b->hub->accounts;
+    snprintf(question, sizeof question, "~%064d", 1);
+    assert_false(accounts_admit(a, STR("ann"), STR("=7b1c"), b->now.wall));
+    assert_true(accounts_admit(a, STR("ann"), str_of(question), b->now.wall));
 }
 
 int main(void)
@@ -326,8 +397,11 @@ int main(void)
         BENCH(changes_that_come_together_are_all_kept),
         BENCH(who_is_disabled_neither_opens_nor_publishes),
         BENCH(what_is_wrong_is_named),
+        BENCH(what_is_there_changes_at_the_limit_too),
         BENCH(what_no_token_can_have_any_more_is_not_kept),
+        BENCH(a_clock_that_is_ahead_for_a_while_ends_nothing),
         BENCH(a_ticket_is_good_once_and_for_half_a_minute),
+        BENCH(a_ticket_that_is_said_again_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "retention.h"
 
 #include <signal.h>
+#include <sys/poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -252,6 +253,40 @@ static void a_prune_that_never_ends_is_answered(void **state)
     assert_int_equal(b->hub->asks.by_ref.len, 0);
 }
 
+static void let_be(struct hub *h, struct op *op)
+{
+    (void)h, (void)op;
+}
+
+/* The hub was asked while it did not yet know of it. */
+static void what_was_pruned_before_the_log_was_read_is_a_gap(void **state)
+{
+    struct bench *b = *state;
+    struct op_owner nobody = {let_be};
+    char id[CURSOR_TEXT], text[200];
+    fill(b, "a", 9);
+    struct prune p = {.op.kind = OP_PRUNE,
+                      .row = channel_find(&b->hub->channels, STR("a"))->row,
+                      .excess_rows = 6,
+                      .most = 100};
+    hub_submit(b->hub, &p.op, &nobody);
+    b->j->ops->flush(b->j);
+    struct pollfd done = {b->j->ops->fd(b->j), POLLIN, 0};
+    assert_int_equal(poll(&done, 1, 20000), 1);
+    snprintf(text, sizeof text, "{\"do\":\"log\",\"channels\":[\"a\",\"b\"],\"after\":\"%.*s\"}",
+             FMT(cursor_print(cursor_at(b, 2), id)));
+    admin(b, text);
+    const char *said = heard(b, "admin");
+    assert_int_equal(p.rows, 6);
+    snprintf(text, sizeof text,
+             "\"gap\":{\"reason\":\"pruned\",\"oldest\":\"%.*s\",\"channels\":[\"a\"]}}",
+             FMT(cursor_print(cursor_at(b, 6), id)));
+    if (!strstr(said, text))
+        fail_msg("%s is not in %s", text, said);
+    admin(b, "{\"do\":\"log\",\"channels\":[\"a\"]}");
+    assert_non_null(strstr(heard(b, "admin"), "\"gap\":null")); /* from the earliest */
+}
+
 int main(void)
 {
     signal(SIGXFSZ, SIG_IGN);
@@ -267,6 +302,7 @@ int main(void)
         BENCH(a_disk_that_is_full_again_is_told_of),
         BENCH(many_small_channels_are_cut_together),
         BENCH(a_prune_that_never_ends_is_answered),
+        BENCH(what_was_pruned_before_the_log_was_read_is_a_gap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
