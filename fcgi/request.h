@@ -19,8 +19,8 @@ struct request *request_parse(struct request_parser *p, Str params, struct buf *
 struct request *request_of_environment(Str environment, struct buf *body);
 void request_free(struct request *r);
 
-/* Of several with that name the last one counts: an earlier one may be forged. Empty: there is
- * none. */
+/* Of several with that name the last one counts: an earlier one may be forged. Without `p`:
+ * there is none. */
 Str request_var(const struct request *r, const char *name);
 Str request_body(const struct request *r);
 

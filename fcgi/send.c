@@ -133,7 +133,7 @@ static bool read_visit(struct visit *v, struct sends *s, Str *key, struct fault 
 {
     enum media media;
     *key = request_var(v->request, "HTTP_IDEMPOTENCY_KEY");
-    if (key->len && !key_is_valid(*key, "Idempotency-Key", why)) {
+    if (key->p && !key_is_valid(*key, "Idempotency-Key", why)) {
         why->code = REFUSE_MALFORMED;
         return false;
     }

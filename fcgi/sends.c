@@ -66,8 +66,6 @@ static bool check(struct draft *d, struct fault *why)
         return false;
     if (s->exclude.len && !client_is_valid(s->exclude, "exclude", why))
         return false;
-    if (s->key.len && !key_is_valid(s->key, "idempotencyKey", why))
-        return false;
     return check_data(d, why);
 }
 
@@ -101,6 +99,18 @@ static bool read_text(const Json *object, const char *name, Str *out, struct fau
         return fail(why, REFUSE_WRONG_FIELD, "%s: is not a string with something in it", name);
     *out = json_str(value);
     return true;
+}
+
+/* An empty one is no key: whoever names one relies on it. */
+static bool read_key(struct draft *d, const Json *object, struct fault *why)
+{
+    const Json *value = member(object, "idempotencyKey");
+    if (!value)
+        return true;
+    if (!json_is_string(value))
+        return fail(why, REFUSE_WRONG_FIELD, "idempotencyKey: is not a string");
+    d->send.key = json_str(value);
+    return key_is_valid(d->send.key, "idempotencyKey", why);
 }
 
 static bool read_ephemeral(struct draft *d, const Json *object, struct fault *why)
@@ -216,8 +226,7 @@ static bool read_object(struct draft *d, const Json *object, Str text, struct fa
             return false;
     return has_one_target(object, why) && read_targets(d, object, why) &&
            read_text(object, "event", &d->send.event, why) &&
-           read_text(object, "exclude", &d->send.exclude, why) &&
-           read_text(object, "idempotencyKey", &d->send.key, why) &&
+           read_text(object, "exclude", &d->send.exclude, why) && read_key(d, object, why) &&
            read_ephemeral(d, object, why) && read_ttl(d, object, why) &&
            read_data(d, object, text, why);
 }
@@ -267,7 +276,7 @@ static bool read_fields(struct draft *d, const struct query *q, struct fault *wh
     d->send.data = query_get(q, "data");
     d->send.exclude = query_get(q, "exclude");
     d->send.key = query_get(q, "idempotencyKey");
-    return true;
+    return !query_has(q, "idempotencyKey") || key_is_valid(d->send.key, "idempotencyKey", why);
 }
 
 static bool read_form(struct sends *s, Str body, const struct options *o,

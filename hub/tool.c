@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "engine.h"
 #include "publish.h"
+#include "wire/names.h"
 
 #include <assert.h>
 #include <math.h>
@@ -44,7 +45,7 @@ static bool take_option(Str name, const Json *v, struct msg_send *m, Str *ref, s
     if (str_eq(name, STR("ttl")))
         return take_ttl(v, &m->ttl, why);
     if (str_eq(name, STR("idempotencyKey")))
-        return take_text(v, name, &m->key, why);
+        return take_text(v, name, &m->key, why) && key_is_valid(m->key, "idempotencyKey", why);
     if (str_eq(name, STR("exclude")))
         return take_text(v, name, &m->exclude, why);
     if (str_eq(name, STR("ref"))) {

@@ -192,6 +192,8 @@ test('a send is tried again under its key, in order; the queue has an end', asyn
     assert.equal(await sent[2], 'aaaaaaaa-5');
     assert.deepEqual(log.map(([, data]) => data), [1, 1, 1, 'bad', 3]);
     assert.equal(new Set(log.slice(0, 3).map(([key]) => key)).size, 1);
+    await room.send('n', 5, { idempotencyKey: undefined });
+    assert.ok(log.every(([key]) => key));
 });
 
 test('a proxy that holds back the stream: polls, and streams again when it can', async () => {

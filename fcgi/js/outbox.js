@@ -19,7 +19,7 @@ export class Outbox {
     async put(send) {
         if (this.#waiting >= this.limit)
             throw new Error(`${this.limit} sends wait already (option queue): wait for what send() returns`);
-        const body = JSON.stringify({ idempotencyKey: randomName(), ...send });
+        const body = JSON.stringify({ ...send, idempotencyKey: send.idempotencyKey ?? randomName() });
         this.#waiting += 1;
         const sent = this.#last.then(() => this.#send(body)).finally(() => { this.#waiting -= 1; });
         this.#last = sent.catch(() => {});

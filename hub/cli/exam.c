@@ -291,9 +291,9 @@ static void check_heartbeat(struct exam *e)
 }
 
 /* How many streams carry our channel; false: the hub could not be asked. */
-static bool count_ours(struct exam *e, struct admin *a, size_t *n)
+static bool count_ours(struct exam *e, struct admin *a, size_t *n, struct fault *why)
 {
-    const Json *answer = admin_ask(a, STR("{\"do\":\"streams\",\"limit\":100000}"), ADMIN_MS, NULL);
+    const Json *answer = admin_ask(a, STR("{\"do\":\"streams\",\"limit\":100000}"), ADMIN_MS, why);
     const Json *streams = answer ? json_get(answer, "streams") : NULL;
     *n = 0;
     for (size_t i = 0; streams && i < json_len(streams); i++) {
@@ -309,17 +309,22 @@ static bool count_ours(struct exam *e, struct admin *a, size_t *n)
 static void check_leaving(struct exam *e)
 {
     struct admin a;
+    struct fault why = {0};
     size_t n = 0;
-    bool ok = admin_open(&a, e->options, NULL) && !e->is_closed && count_ours(e, &a, &n) && n;
+    bool ok = admin_open(&a, e->options, &why) && !e->is_closed && count_ours(e, &a, &n, &why) && n;
+    bool was_there = ok;
     Msec begin = clock_mono(), took = 0;
     ear_close(&e->plain);
     ear_close(&e->packed);
     while (ok && n && took < LEAVE_MAX_MS) {
         turn(e);
-        ok = count_ours(e, &a, &n);
+        ok = count_ours(e, &a, &n, &why);
         took = clock_mono() - begin;
     }
-    if (!ok)
+    if (was_there && !ok)
+        found(e, "leaving", VERDICT_SKIP, ILL_NONE, "the hub could be asked no more: %.150s",
+              why.text);
+    else if (!ok)
         found(e, "leaving", VERDICT_SKIP, ILL_NONE,
               "only where the hub's sockets are at hand (--run) and access is open");
     else if (n)

@@ -35,10 +35,10 @@ void flight_refuse(struct flight *f, size_t line, const struct fault *why)
         outcome_note("line %zu: %s", line, why->text);
     else
         outcome_note("%s", why->text);
-    if (!f->code)
+    bool ends_it = code != EX_DATAERR && !f->is_over;
+    if (!f->code || ends_it)
         f->code = code;
-    if (code != EX_DATAERR)
-        f->is_over = true;
+    f->is_over |= ends_it;
 }
 
 static void land(struct flight *f, const struct parcel *answer)

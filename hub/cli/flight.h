@@ -22,7 +22,7 @@ struct flight {
     Msec timeout;
     struct sent sent[FLIGHT_MAX];
     size_t first, n, bytes;
-    int code;     /* the first failure's exit code */
+    int code;     /* of what ended it, else of the first refusal; 0: neither */
     bool is_over; /* sending more does not help */
 };
 

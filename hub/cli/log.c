@@ -31,6 +31,7 @@ struct pager {
     struct admin admin;
     struct buf channels, line;
     char cursor[CURSOR_TEXT]; /* the page before ended there */
+    Position told;            /* so far events were said to be missing */
     Msec since;
     uint64_t left;
 };
@@ -95,6 +96,17 @@ static const Json *ask(struct pager *p, struct fault *why)
     return answer;
 }
 
+/* The next page may find the same floors again, or higher ones. */
+static void note_gap(struct pager *p, const Json *gap)
+{
+    Cursor oldest = CURSOR_NONE;
+    Str text = admin_str(gap, "oldest");
+    if (cursor_parse(text, &oldest) && p->cursor[0] && oldest.at <= p->told)
+        return;
+    outcome_note("gap: events are missing, the oldest kept come after %.*s", FMT(text));
+    p->told = oldest.at;
+}
+
 /* One page. *more: there is another. */
 static bool page(struct pager *p, bool *more, struct fault *why)
 {
@@ -104,8 +116,8 @@ static bool page(struct pager *p, bool *more, struct fault *why)
     const Json *events = json_get(answer, "events"), *gap = json_get(answer, "gap");
     Str array = STR_NONE, element;
     size_t n = json_len(events);
-    if (!p->cursor[0] && gap && !json_is_null(gap) && !(json_is_bool(gap) && !json_is_true(gap)))
-        outcome_note("gap: events are missing, the oldest kept follow");
+    if (gap && !json_is_null(gap))
+        note_gap(p, gap);
     json_member_text(admin_text(&p->admin), "events", &array);
     for (size_t i = 0; i < n; i++)
         if (!json_element_text(array, i, &element) || !show(p, json_at(events, i), element))

@@ -29,7 +29,7 @@ static const struct flag flags[] = {
     {"ephemeral", FLAG_SWITCH, offsetof(struct pub, ephemeral), NULL,
      "to those who are there now, not logged"},
     {"idempotency-key", FLAG_TEXT, offsetof(struct pub, key), "KEY",
-     "the same key is published once"},
+     "the same key is published once; 1 to 128 characters"},
     {"exclude", FLAG_TEXT, offsetof(struct pub, exclude), "CLIENT",
      "a client that does not get it"},
     {"ndjson", FLAG_SWITCH, offsetof(struct pub, ndjson), NULL,
@@ -42,8 +42,11 @@ static const struct flag flags[] = {
 
 static bool is_usable(const struct pub *f, int operands, struct fault *why)
 {
-    if (f->ndjson && (operands || f->user || f->event || f->key || f->json || f->ttl))
-        return fail(why, REFUSE_MALFORMED, "with --ndjson the lines say everything themselves");
+    if (f->ndjson && (operands || f->user || f->event || f->key || f->exclude || f->json ||
+                      f->ephemeral || f->ttl))
+        return fail(why, REFUSE_MALFORMED,
+                    "with --ndjson the lines say everything themselves: no channel, DATA, --user, "
+                    "--event, --json, --ttl, --ephemeral, --idempotency-key or --exclude");
     if (!f->ndjson && !f->user && !operands)
         return fail(why, REFUSE_MALFORMED, "a channel, --user or --ndjson is needed");
     if (f->user && operands > 1)
@@ -59,7 +62,7 @@ static bool is_valid(const struct publish *p, struct fault *why)
     return (p->user.len ? user_is_valid(p->user, "user", why)
                         : channel_is_valid(p->channel, "channel", why)) &&
            event_name_is_valid(p->event, p->ephemeral, "event", why) &&
-           (!p->key.len || key_is_valid(p->key, "idempotency-key", why)) &&
+           (!p->key.p || key_is_valid(p->key, "idempotency-key", why)) &&
            (!p->exclude.len || client_is_valid(p->exclude, "exclude", why));
 }
 
@@ -187,9 +190,10 @@ const struct command pub_command = {
         "exclude; to several channels it is one event for each.\n"
         "A line that is refused is said on stderr, and the others go on. Exit code 0: everything "
         "is\n"
-        "acknowledged; 65: something was refused; 75: the hub is not there or cannot write, try\n"
-        "again; 76: it was sent but no answer came: publish it again with the same\n"
-        "--idempotency-key.",
+        "acknowledged; 65: something was refused, all else is acknowledged; 75: the hub is not "
+        "there\n"
+        "or cannot write, and the rest of stdin was not sent, try again; 76: it was sent but no\n"
+        "answer came: publish it again with the same --idempotency-key.",
     .examples = "  belfry pub room:1 'hello'\n"
                 "  belfry pub room:1 --event message.new --json '{\"text\":\"hi\"}'\n"
                 "  belfry pub --user alice 'your order has left'\n"

@@ -9,8 +9,9 @@
 struct publish {
     Str channel, user; /* one of them */
     Str event, data;
-    Str key, exclude; /* empty: none */
-    uint64_t ttl;     /* seconds; 0: none */
+    Str key;      /* without `p`: none; an empty one is to be refused */
+    Str exclude;  /* empty: none */
+    uint64_t ttl; /* seconds; 0: none */
     bool json, ephemeral;
 };
 

@@ -7,8 +7,9 @@ import sqlite3
 import subprocess
 
 import pytest
+import zmq
 
-from belfry import BUILD, ROOT, Program, clean_environment, command, until
+from belfry import BUILD, PATIENCE, ROOT, Program, clean_environment, command, until
 
 BELFRY = os.path.join(BUILD, "belfry")
 ID = re.compile(r"^[a-z2-7]{8}-\d+$")
@@ -163,11 +164,36 @@ def test_pub_takes_send_requests(hub):
     assert "line 1: colour: " in done.stderr
 
 
+@pytest.mark.parametrize("flag", ["--user eve", "--event e", "--json", "--ttl 60", "--ephemeral",
+                                  "--idempotency-key k", "--exclude 0123456789abcdef"])
+def test_ndjson_takes_no_flag_that_its_lines_would_not_heed(world, flag):
+    done = command(world, "pub", "--ndjson", *flag.split(), stdin='{"channel":"a","data":1}\n')
+    assert lines(done, USAGE) == []
+    assert flag.split()[0] in done.stderr, done.stderr
+
+
+def test_a_refused_line_does_not_hide_that_the_rest_was_not_sent(world):
+    done = command(world, "pub", "--ndjson", "--timeout", "100ms",
+                   stdin='{"channel":"a","colour":1}\n{"channel":"a","data":1}\n')
+    assert lines(done, AWAY) == []
+    assert "line 1: colour: " in done.stderr and "line 2: no hub" in done.stderr, done.stderr
+
+
 def test_the_same_idempotency_key_is_published_once(hub):
     first = publish(hub, "a", "x", "--idempotency-key", "k1")
     assert publish(hub, "a", "x", "--idempotency-key", "k1") == first
     assert lines(command(hub.world, "pub", "a", "y", "--idempotency-key", "k1"), DATA) == []
     assert len(lines(command(hub.world, "log", "a"))) == 1
+
+
+def test_an_empty_idempotency_key_is_refused(hub):
+    says = ": has 0 characters, 1 to 128 are allowed"
+    done = command(hub.world, "pub", "a", "x", "--idempotency-key", "")
+    assert lines(done, DATA) == [] and says in done.stderr, done.stderr
+    done = command(hub.world, "pub", "--ndjson", stdin='{"channel":"a","data":1,"idempotencyKey":""}\n'
+                   '{"channel":"a","data":2,"idempotencyKey":null}\n')
+    assert len(lines(done, DATA)) == 1 and says in done.stderr, done.stderr
+    assert [line.split()[-1] for line in lines(command(hub.world, "log", "a"))] == ["2"]
 
 
 def test_pub_without_acknowledgement_prints_nothing(hub):
@@ -397,6 +423,18 @@ def test_prune_takes_away_what_is_too_much(hub):
     until(lambda: len(lines(command(hub.world, "log", "a"))) == 3, 10, "three are kept")
 
 
+@pytest.mark.channels({"a": {"keep": 3}})
+def test_log_says_a_gap_on_the_page_that_has_it(hub):
+    ids = publish(hub, "b", stdin="".join("%d\n" % n for n in range(1500)))
+    publish(hub, "a", stdin="1\n2\n3\n4\n5\n6\n")
+    command(hub.world, "prune")
+    until(lambda: len(lines(command(hub.world, "log", "a"))) == 3, 10, "three are kept")
+    for args in [], ["--after", ids[0]], ["--after", ids[0], "--reverse"]:
+        said = command(hub.world, "log", "a", "b", *args)
+        assert said.stderr.count("gap: events are missing") == 1, said.stderr
+    assert not command(hub.world, "log", "b").stderr
+
+
 # The doctor
 
 def examine(server, *args, within=90):
@@ -434,6 +472,23 @@ def test_doctor_names_the_fix_for_a_server_that_buffers(site):
     assert not report["ok"]
     assert checks["stream"]["verdict"] == "fail"
     assert "stream-response-body = 2" in checks["stream"]["fix"]
+
+
+def test_the_doctor_survives_a_hub_that_goes_away_while_it_asks_for_its_streams(site):
+    run = site.world.folder("elsewhere")
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as between, \
+            context.socket(zmq.REQ) as hub:
+        for socket in (between, hub):
+            socket.linger, socket.rcvtimeo = 0, int(60000 * PATIENCE)
+        between.bind("ipc://%s/admin.ipc" % run)
+        hub.connect("ipc://%s/admin.ipc" % site.world.run)
+        doctor = Program(site.world, "doctor", [BELFRY, "doctor", site.url + site.mount, "--run", run])
+        who, question = between.recv_multipart()
+        hub.send(question)
+        between.send_multipart([who, hub.recv()])
+        between.recv_multipart()
+    assert doctor.wait() == 0, doctor.log()
+    assert re.search("^skip +leaving .*the hub went away", doctor.log(), re.M), doctor.log()
 
 
 def test_doctor_says_when_nobody_answers(world):

@@ -365,6 +365,16 @@ def test_idempotency(site):
     assert len(history(site, "a")["events"]) == 2
 
 
+def test_an_empty_key_is_refused_wherever_it_is_named(server):
+    if server.name != "lighttpd":       # it hands on no header that is empty
+        problem = server.post("/send", {"channel": "a", "data": 1}, headers={"Idempotency-Key": ""}).problem(400)
+        assert "Idempotency-Key: has 0 characters, 1 to 128 are allowed" in problem["detail"]
+    problem = server.post("/send", raw="channel=a&data=1&idempotencyKey=",
+                          kind="application/x-www-form-urlencoded").problem(422)
+    assert "idempotencyKey: has 0 characters, 1 to 128 are allowed" in problem["detail"]
+    assert history(server, "a")["events"] == []
+
+
 def test_idempotency_survives_kill_9_of_the_hub(hub, site):
     send = {"channel": "a", "data": 1, "idempotencyKey": "k1"}
     first = site.post("/send", send).json["id"]

@@ -156,6 +156,20 @@ static void wrong_fields_are_refused(void **state)
     }
 }
 
+static void an_empty_key_is_refused_and_null_is_none(void **state)
+{
+    (void)state;
+    static const char says[] = "idempotencyKey: has 0 characters, 1 to 128 are allowed";
+    struct sends s;
+    assert_int_equal(refusal("{\"channel\":\"a\",\"idempotencyKey\":\"\",\"data\":0}"),
+                     REFUSE_WRONG_FIELD);
+    assert_string_equal(fault.text, says);
+    assert_false(read_as(&s, MEDIA_FORM, "channel=a&idempotencyKey=&data=0"));
+    assert_string_equal(fault.text, says);
+    sends_fini(&s);
+    assert_int_equal(refusal("{\"channel\":\"a\",\"idempotencyKey\":null,\"data\":0}"), REFUSE_NOT);
+}
+
 static void what_is_no_json_is_malformed(void **state)
 {
     (void)state;
@@ -314,6 +328,7 @@ int main(void)
         cmocka_unit_test(several_targets_are_plural),
         cmocka_unit_test(what_is_fleeting_is_marked),
         cmocka_unit_test(wrong_fields_are_refused),
+        cmocka_unit_test(an_empty_key_is_refused_and_null_is_none),
         cmocka_unit_test(what_is_no_json_is_malformed),
         cmocka_unit_test(foreign_channels_are_forbidden),
         cmocka_unit_test(data_has_a_limit),

@@ -27,6 +27,8 @@ static void what_is_wrong_is_named(void **state)
         {"{\"json\":true}", "error malformed data: JSON, line 1"},
         {"{\"exclude\":\"me\"}", "error wrong_field exclude"},
         {"{\"idempotencyKey\":\"a b\"}", "error wrong_field idempotencyKey"},
+        {"{\"idempotencyKey\":\"\"}",
+         "error wrong_field idempotencyKey: has 0 characters, 1 to 128 are allowed"},
         {"{\"ref\":1}", "error wrong_field ref: not a string"},
     };
     for (size_t i = 0; i < COUNT_OF(options); i++) {
