@@ -20,6 +20,7 @@ enum {
 };
 #define LINGER ((Msec)2000) /* how long a peer may go on sending after its answer */
 #define HOLD   ((Msec)50)   /* how long a stream's head waits for what follows it */
+#define QUIET  ((Msec)100)  /* at a stop: so long nothing came where something may come */
 
 void conn_doom(struct conn *c)
 {
@@ -54,12 +55,16 @@ static void keep_open(struct conn *c)
     c->pieces = 0;
     c->is_whole = false;
     scan_next(&c->scan);
-    if (c->all->heir && conn_give(c, c->all->heir, c->all->heir_ctx)) {
-        conn_doom(c);
-        return;
-    }
+    c->all->heard = loop_now(c->all->worker->loop);
     set_deadline(c, c->all->worker->options->keep_timeout);
     conn_watch(c);
+}
+
+/* What has come, but is not read: bytes; 0: the peer's close; less: nothing. */
+static ssize_t peek(const struct conn *c)
+{
+    char byte;
+    return recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 }
 
 /* Closing with input unread would take back what the peer has not read yet; and a peer that still
@@ -67,9 +72,9 @@ static void keep_open(struct conn *c)
  * closed socket for a broken worker. */
 static void close_gently(struct conn *c)
 {
-    char byte;
-    bool is_read = c->scan.is_ended && recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+    bool is_read = c->scan.is_ended && peek(c) < 0;
     if (is_read && !c->all->listener->is_tcp) {
+        shutdown(c->watch.fd, SHUT_RDWR); /* seen with the answer, not only after this turn */
         conn_doom(c);
         return;
     }
@@ -79,11 +84,13 @@ static void close_gently(struct conn *c)
     conn_watch(c);
 }
 
-/* A short answer keeps the connection where the peer wants that; a stream never does. */
+/* A connection that the peer wants kept is the peer's to close (FastCGI 1.0, 5.1): it may have
+ * written its next request before it sees that we did. Where it goes on asking although we have to
+ * stop, the moment after an answer is when that is least likely. What still comes of a refused one
+ * is let go. */
 static void on_all_out(struct conn *c)
 {
-    bool is_one = c->pieces <= 1 && c->scan.phase == SCAN_SERVED && !c->scan.is_refused;
-    if (c->scan.keep && is_one && (!c->all->is_stopped || c->all->heir))
+    if (c->scan.keep && worker_keeps(c->all->worker))
         keep_open(c);
     else
         close_gently(c);
@@ -354,9 +361,10 @@ static void feed(struct conn *c, Str bytes)
 static void on_input(struct conn *c)
 {
     ssize_t n = recv(c->watch.fd, c->all->input, sizeof c->all->input, MSG_DONTWAIT);
-    if (n > 0)
+    if (n > 0) {
+        c->all->heard = loop_now(c->all->worker->loop);
         feed(c, str_make(c->all->input, (size_t)n));
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         conn_doom(c);
 }
 
@@ -386,6 +394,7 @@ struct conn *conn_new(struct conns *all, int fd)
     scan_init(&c->scan);
     list_append(&all->open, &c->node);
     all->count++;
+    all->heard = loop_now(all->worker->loop);
     return c;
 }
 
@@ -396,12 +405,13 @@ static void accept_one(struct conns *all, int fd)
     on_input(c); /* what it wants is mostly there */
 }
 
-static bool is_full(struct conns *all)
+bool conns_are_full(struct conns *all)
 {
-    if (all->count < all->limits.max_connections)
+    if (all->count + all->worker->pipes.count < all->limits.max_connections)
         return false;
     if (!all->is_told)
-        log_warn("no more connections are taken", kn("max_connections", all->count));
+        log_warn("no more connections are taken",
+                 kn("max_connections", all->limits.max_connections));
     all->is_told = true;
     return true;
 }
@@ -410,13 +420,13 @@ static void on_connect(struct watch *w, int events)
 {
     struct conns *all = CONTAINER_OF(w, struct conns, watch);
     (void)events;
-    for (int i = 0; i < ACCEPTS && !is_full(all); i++) {
+    for (int i = 0; i < ACCEPTS && !conns_are_full(all); i++) {
         int fd = listener_accept(all->listener);
         if (fd < 0)
             return;
         accept_one(all, fd);
     }
-    if (is_full(all))
+    if (conns_are_full(all))
         watch_set(all->worker->loop, &all->watch, 0); /* they wait in the backlog */
 }
 
@@ -462,7 +472,6 @@ static void conn_free(struct conn *c)
 
 void conns_reap(struct conns *all)
 {
-    bool was_full = all->count >= all->limits.max_connections;
     while (!list_is_empty(&all->doomed)) {
         struct conn *c = CONTAINER_OF(all->doomed.next, struct conn, node);
         void *owner = c->outlet.owner;
@@ -473,7 +482,7 @@ void conns_reap(struct conns *all)
         }
         conn_free(c);
     }
-    if (was_full && !all->is_stopped && all->count < all->limits.max_connections)
+    if (!all->is_stopped && !conns_are_full(all))
         watch_set(all->worker->loop, &all->watch, LOOP_READ);
 }
 
@@ -506,17 +515,11 @@ void conns_tick(struct conns *all, Msec now)
 
 void conns_stop(struct conns *all)
 {
-    struct list *node, *safe;
-    for (int fd; !all->is_stopped && !is_full(all) && (fd = listener_accept(all->listener)) >= 0;)
+    for (int fd;
+         !all->is_stopped && !conns_are_full(all) && (fd = listener_accept(all->listener)) >= 0;)
         accept_one(all, fd);
     all->is_stopped = true;
     watch_set(all->worker->loop, &all->watch, 0);
-    LIST_EACH(node, safe, &all->open)
-    {
-        struct conn *c = CONTAINER_OF(node, struct conn, node);
-        if (c->state == CONN_READING && c->scan.phase == SCAN_IDLE)
-            conn_doom(c);
-    }
 }
 
 size_t conns_count(const struct conns *all)
@@ -527,9 +530,13 @@ size_t conns_count(const struct conns *all)
 bool conns_are_idle(struct conns *all)
 {
     struct list *node, *safe;
+    bool is_quiet = loop_now(all->worker->loop) >= all->heard + QUIET;
     LIST_EACH(node, safe, &all->open)
     {
-        if (CONTAINER_OF(node, struct conn, node)->state != CONN_LINGER)
+        const struct conn *c = CONTAINER_OF(node, struct conn, node);
+        bool is_kept = c->state == CONN_READING && c->scan.phase == SCAN_IDLE;
+        bool may_close = is_kept && is_quiet && !worker_has_heir(all->worker) && peek(c) <= 0;
+        if (c->state != CONN_LINGER && !may_close)
             return false;
     }
     return true;

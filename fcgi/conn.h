@@ -19,16 +19,20 @@ void conns_stop(struct conns *c);
 void conns_reap(struct conns *c);
 void conns_tick(struct conns *c, Msec now); /* deadlines */
 size_t conns_count(const struct conns *c);
+/* With the pipes of CGI programs, there are as many as may be. */
+bool conns_are_full(struct conns *c);
 
 /* For a successor: each one that it can go on with, which is all but those that are being answered.
  * False: `give` did not want one. */
 bool conns_give(struct conns *c, image_giver *give, void *ctx);
-/* It has them: they are closed here, without a word. From now on nobody is taken, and what is kept
- * after its answer goes to `heir`. */
-void conns_abandon(struct conns *c, image_giver *heir, void *ctx);
+/* It has them: they are closed here, without a word. From now on nobody is taken. */
+void conns_abandon(struct conns *c);
+/* The same for those that it can go on with only now. */
+bool conns_pass_on(struct conns *c, image_giver *give, void *ctx);
 /* The descriptor is the connection's. An outlet to be written to where the image has a stream. */
 struct outlet *conns_restore(struct conns *c, int fd, const struct image_outlet *m, Msec now);
-/* No connection has a request that is not answered, or whose answer is not out. */
+/* No connection has a request that is not answered, or whose answer is not out; those that are kept
+ * have been quiet for a moment, and no successor waits for them. */
 bool conns_are_idle(struct conns *c);
 
 #endif

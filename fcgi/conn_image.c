@@ -9,7 +9,9 @@ static Msec left_of(const struct conn *c)
     return at > now ? at - now : 1;
 }
 
-bool conn_give(const struct conn *c, image_giver *give, void *ctx)
+enum given { GIVEN, STAYS, NOT_WANTED };
+
+static enum given conn_give(const struct conn *c, image_giver *give, void *ctx)
 {
     struct portrait p = {.wait = 0};
     struct image_outlet m = {
@@ -28,10 +30,10 @@ bool conn_give(const struct conn *c, image_giver *give, void *ctx)
     m.wait = p.wait;
     scan_put_image(&c->scan, &m);
     bool is_over = c->outlet.owner && !m.stream.len; /* its stream has ended just now */
-    bool ok = is_over || give(ctx, &m, &c->watch.fd);
+    enum given done = is_over ? STAYS : give(ctx, &m, &c->watch.fd) ? GIVEN : NOT_WANTED;
     buf_fini(&p.stream);
     buf_fini(&p.poll);
-    return ok;
+    return done;
 }
 
 /* One that is being read, or has a stream. */
@@ -47,18 +49,31 @@ bool conns_give(struct conns *all, image_giver *give, void *ctx)
     LIST_EACH(node, safe, &all->open)
     {
         const struct conn *c = CONTAINER_OF(node, struct conn, node);
-        if (can_go(c) && !conn_give(c, give, ctx))
+        if (can_go(c) && conn_give(c, give, ctx) == NOT_WANTED)
             return false;
     }
     return true;
 }
 
-void conns_abandon(struct conns *all, image_giver *heir, void *ctx)
+bool conns_pass_on(struct conns *all, image_giver *give, void *ctx)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &all->open)
+    {
+        struct conn *c = CONTAINER_OF(node, struct conn, node);
+        enum given done = can_go(c) ? conn_give(c, give, ctx) : STAYS;
+        if (done == GIVEN)
+            conn_doom(c);
+        if (done == NOT_WANTED)
+            return false;
+    }
+    return true;
+}
+
+void conns_abandon(struct conns *all)
 {
     struct list *node, *safe;
     all->is_stopped = true;
-    all->heir = heir;
-    all->heir_ctx = ctx;
     watch_set(all->worker->loop, &all->watch, 0);
     LIST_EACH(node, safe, &all->open)
     {

@@ -41,9 +41,8 @@ struct conns {
     struct heap deadlines;
     struct scan_limits limits;
     size_t count;
+    Msec heard; /* something came, or became such that something may come */
     bool is_stopped, is_told;
-    image_giver *heir; /* of connections that are kept, once the others were given away */
-    void *heir_ctx;
     char input[CONN_INPUT];
 };
 
@@ -52,7 +51,4 @@ void conn_doom(struct conn *c);
 void conn_watch(struct conn *c);
 /* A new one, of a descriptor that is its own from now on. */
 struct conn *conn_new(struct conns *all, int fd);
-/* conn_image.c: true: a successor has it. */
-bool conn_give(const struct conn *c, image_giver *give, void *ctx);
-
 #endif

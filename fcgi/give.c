@@ -24,7 +24,7 @@ struct give {
     int fd;
     int heir; /* its pid */
     Msec until;
-    bool is_over, is_given;
+    bool is_over, is_given, has_heir;
     struct buf batch; /* images that wait to be sent */
     int fds[BATON_FDS];
     size_t n;
@@ -140,7 +140,7 @@ static bool send_outlets(struct give *g)
            expect_taken(g, 0);
 }
 
-/* One that is kept after its answer: the successor takes it without a word. */
+/* The successor takes it without a word. */
 static bool pass_on(void *ctx, const struct image_outlet *m, const int *fds)
 {
     struct give *g = ctx;
@@ -155,13 +155,27 @@ static bool pass_on(void *ctx, const struct image_outlet *m, const int *fds)
     return ok;
 }
 
+bool give_has_heir(const struct give *g)
+{
+    return g->has_heir;
+}
+
+void give_late(struct give *g)
+{
+    struct worker *w = g->worker;
+    if (!g->has_heir || !conns_pass_on(w->conns, pass_on, g) || !roster_streams(w->roster))
+        return;
+    (void)pipes_give(&w->pipes, clock_mono(), pass_on, g);
+    roster_abandon(w->roster);
+}
+
 static void let_go(struct give *g)
 {
     struct worker *w = g->worker;
-    g->is_given = true;
+    g->is_given = g->has_heir = true;
     link_move(w->link);
     roster_abandon(w->roster);
-    conns_abandon(w->conns, pass_on, g);
+    conns_abandon(w->conns);
     if (w->handover)
         handover_abandon(w->handover);
     worker_leave(w);
@@ -182,7 +196,6 @@ static void hand_over(struct give *g)
         return;
     }
     Msec frozen = clock_mono() - begin;
-    watch_set(g->worker->loop, &g->watch, 0);
     let_go(g);
     log_info("taken over", kn("by", (uint64_t)g->heir), kn("streams", streams),
              kn("frozen_ms", frozen), kn("requests", w->visits));
@@ -193,6 +206,11 @@ static void on_word(struct watch *watch, int events)
     struct give *g = CONTAINER_OF(watch, struct give, watch);
     struct baton b;
     (void)events;
+    if (g->is_given) { /* it has nothing to say any more: it ended */
+        g->has_heir = false;
+        watch_set(g->worker->loop, &g->watch, 0);
+        return;
+    }
     if (!baton_receive(g->fd, 0, &b, &g->why)) {
         stay(g);
         return;

@@ -1,5 +1,6 @@
 #include "handover.h"
 
+#include "conn.h"
 #include "listen.h"
 #include "pipe.h"
 #include "route.h"
@@ -34,8 +35,7 @@ struct handover {
     struct watch watch;
     struct list open, doomed;
     size_t count;
-    int fd;
-    bool is_stopped;
+    int fd;          /* -1: stopped */
     bool is_resting; /* no descriptor was left to accept with: the next tick tries again */
 };
 
@@ -172,6 +172,10 @@ static void doom(struct call *c)
 static void serve(struct call *c, size_t environment_len)
 {
     struct worker *w = c->all->worker;
+    if (conns_are_full(w->conns)) {
+        doom(c); /* the program goes elsewhere, or does it itself */
+        return;
+    }
     Str all = buf_str(&c->bytes), rest = str_skip(all, HANDOVER_HEAD);
     struct buf body;
     buf_init(&body, w->options->max_body);
@@ -303,7 +307,7 @@ void handover_tick(struct handover *h, Msec now)
         if (c->deadline <= now + hurry)
             doom(c);
     }
-    if (h->is_resting && !h->is_stopped && h->count < CALLS_MAX)
+    if (h->is_resting && h->fd >= 0 && h->count < CALLS_MAX)
         watch_set(h->worker->loop, &h->watch, LOOP_READ);
     h->is_resting = false;
 }
@@ -319,7 +323,7 @@ void handover_reap(struct handover *h)
             close(c->passed);
         buf_fini(&c->bytes);
         free(c);
-        if (h->count-- == CALLS_MAX && !h->is_stopped)
+        if (h->count-- == CALLS_MAX && h->fd >= 0)
             watch_set(h->worker->loop, &h->watch, LOOP_READ);
     }
 }
@@ -329,10 +333,15 @@ bool handover_is_idle(const struct handover *h)
     return list_is_empty(&h->open);
 }
 
+/* Who waits in the backlog is told by the close, and goes elsewhere; where a successor has the
+ * socket, it is that one's. */
 void handover_stop(struct handover *h)
 {
-    h->is_stopped = true;
-    watch_set(h->worker->loop, &h->watch, 0);
+    if (h->fd < 0)
+        return;
+    watch_close(h->worker->loop, &h->watch);
+    close(h->fd);
+    h->fd = -1;
 }
 
 void handover_free(struct handover *h)
@@ -342,8 +351,7 @@ void handover_free(struct handover *h)
     while (!list_is_empty(&h->open))
         doom(CONTAINER_OF(h->open.next, struct call, node));
     handover_reap(h);
-    watch_close(h->worker->loop, &h->watch);
-    close(h->fd);
+    handover_stop(h);
     free(h);
 }
 

@@ -534,6 +534,11 @@ void link_move(struct link *l)
     l->is_moved = true;
 }
 
+bool link_is_moved(const struct link *l)
+{
+    return l->is_moved;
+}
+
 uint64_t link_boot(const struct link *l)
 {
     return l->boot;

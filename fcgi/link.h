@@ -34,6 +34,7 @@ void link_goodbye(struct link *l);
 /* All clients and subscriptions are a successor's now: from here on it carries nothing but the
  * requests that it has. */
 void link_move(struct link *l);
+bool link_is_moved(const struct link *l);
 /* They were those of the link with that boot; the hub hears so with each WELCOME. */
 void link_succeed(struct link *l, uint64_t boot);
 uint64_t link_boot(const struct link *l);

@@ -54,8 +54,10 @@ static bool set_signals(struct worker *w, struct fault *why)
 /* The supervisor is gone: nobody would know of this one. */
 static void on_orphaned(struct watch *w, int events)
 {
+    struct worker *orphan = CONTAINER_OF(w, struct worker, supervisor);
     (void)events;
-    worker_stop(CONTAINER_OF(w, struct worker, supervisor));
+    watch_set(orphan->loop, w, 0); /* it would be told in each turn of the drain */
+    worker_stop(orphan);
 }
 
 /* The worker that a successor was made for has let go of everything, or the process ends here. */

@@ -184,7 +184,7 @@ bool opening_check(const struct options *o, struct fault *why)
 static bool read_visit(struct opening *o, struct visit *v, struct fault *why)
 {
     struct worker *w = v->worker;
-    if (w->is_stopping)
+    if (w->is_stopping && !worker_has_heir(w))
         return fail(why, REFUSE_STOPPING, "this worker stops");
     return roster_has_room(w->roster, v->visitor.address, why) &&
            opening_read(o, w->options, &v->query, &v->visitor, buf_str(&v->name),

@@ -2,7 +2,9 @@
 
 #include "ship.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct pipe {
@@ -104,14 +106,25 @@ static void on_events(struct watch *w, int events)
         doom(p);
 }
 
+/* A socket can be told so with each write. The others only as they are, for all who have them: for
+ * the CGI program too, which says nothing on it any more, or nothing that would fill it. */
+static void never_wait(int fd)
+{
+    struct stat s;
+    if (fstat(fd, &s) == 0 && !S_ISSOCK(s.st_mode))
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
 struct outlet *pipe_new(struct pipes *all, int fd)
 {
     struct pipe *p = must_alloc(sizeof *p);
+    never_wait(fd);
     p->outlet.ops = &ops;
     p->all = all;
     p->fd = fd;
     watch_open(all->loop, &p->watch, fd, LOOP_ERROR, on_events);
     list_append(&all->open, &p->node);
+    all->count++;
     return &p->outlet;
 }
 
@@ -136,6 +149,7 @@ void pipes_tick(struct pipes *all, Msec now, Msec patience)
 static void pipe_free(struct pipe *p)
 {
     list_remove(&p->node);
+    p->all->count--;
     watch_close(p->all->loop, &p->watch);
     ship_drop(&p->ship);
     close(p->fd);

@@ -14,6 +14,7 @@ struct pipe;
 struct pipes {
     struct loop *loop;
     struct list open, doomed;
+    size_t count;
 };
 
 void pipes_init(struct pipes *p, struct loop *l);

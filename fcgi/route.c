@@ -292,6 +292,13 @@ static void enter(struct visit *v, const struct route *r)
         proceed(v);
 }
 
+/* Nothing was charged yet, nothing was kept but the name. */
+static void again(struct visit *v)
+{
+    buf_clear(&v->name);
+    route(v);
+}
+
 void route(struct visit *v)
 {
     struct fault why = {0};
@@ -305,8 +312,10 @@ void route(struct visit *v)
         answer_options(v, r);
     else if (!str_eq(v->is_head ? STR("GET") : method, str_of(r->method)))
         refuse_method(v, r, method);
-    else if (!prepare(v, r, query, &why))
-        visit_refuse(v, &why);
-    else
+    else if (prepare(v, r, query, &why))
         enter(v, r);
+    else if (why.code == REFUSE_HUB_AWAY && !v->was_held)
+        held_put(v, again); /* whose token it is */
+    else
+        visit_refuse(v, &why);
 }

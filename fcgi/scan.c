@@ -104,7 +104,6 @@ void scan_refuse(struct scan *s)
     else
         scan_drop(s);
     s->phase = SCAN_SERVED;
-    s->is_refused = true;
 }
 
 static enum scan_event refuse(struct scan *s)
@@ -320,7 +319,6 @@ void scan_put_image(const struct scan *s, struct image_outlet *m)
     m->phase = (uint8_t)s->phase;
     m->id = s->id;
     m->keep = s->keep;
-    m->refused = s->is_refused;
     m->ended = s->is_ended;
     if (!in)
         return;
@@ -361,7 +359,6 @@ void scan_restore(struct scan *s, const struct image_outlet *m, const struct sca
         .phase = (enum scan_phase)m->phase,
         .id = (uint16_t)m->id,
         .keep = m->keep,
-        .is_refused = m->refused,
         .is_ended = m->ended,
     };
     settle(s);

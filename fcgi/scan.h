@@ -38,10 +38,9 @@ struct intake {
 struct scan {
     struct intake *intake; /* NULL while nothing comes, as under every stream */
     enum scan_phase phase;
-    uint16_t id;         /* of the request */
-    bool keep : 1;       /* the peer wants the connection kept */
-    bool is_refused : 1; /* a body may still be coming */
-    bool is_ended : 1;   /* the empty STDIN came: nothing more of the request will */
+    uint16_t id;       /* of the request */
+    bool keep : 1;     /* the peer wants the connection kept */
+    bool is_ended : 1; /* the empty STDIN came: nothing more of the request will */
 };
 
 enum scan_event {
@@ -66,7 +65,8 @@ void scan_drop(struct scan *s);
 /* The request is refused before it is whole: what still comes of it is let go. A whole head stays
  * there, until scan_drop: the answer depends on who asked. */
 void scan_refuse(struct scan *s);
-/* The request is answered: ready for the next one on this connection. */
+/* The request is answered: ready for the next one on this connection. What still comes of it is let
+ * go. */
 void scan_next(struct scan *s);
 
 /* What of it goes into a connection's image, whose slices are the scanner's; and back. */

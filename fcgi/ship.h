@@ -1,5 +1,5 @@
-/* ship -- one chunk on its way out of a descriptor that may be full. Pure but for send(2) and
- * write(2). */
+/* ship -- one chunk on its way out of a descriptor that may be full. It never waits for that: what
+ * is no socket must be O_NONBLOCK. Pure but for send(2) and write(2). */
 #ifndef BELFRY_SHIP_H
 #define BELFRY_SHIP_H
 

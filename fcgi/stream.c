@@ -131,6 +131,8 @@ void stream_ask(struct stream *s, const struct stream_request *q)
     for (Str name; list_next(&names, &name);)
         if (!stream_find_part(s, name))
             stream_add_part(s, name);
+    if (link_is_moved(s->roster->link))
+        return; /* the successor will */
     struct msg_open m = {
         .client = q->client,
         .named = s->is_named,

@@ -24,6 +24,7 @@ struct take {
     struct listener *listener;
     struct watch watch;
     int fd;
+    bool is_over;
 };
 
 /* The stream that writes into the outlet, and what stands between. */
@@ -144,7 +145,7 @@ bool take_all(struct worker *w, struct listener *l, int fd, struct fault *why)
     return ok;
 }
 
-/* Connections that the old one has answered since, and that are kept. */
+/* Connections that the old one has answered since, and that are kept; streams that begin. */
 static void on_late(struct watch *watch, int events)
 {
     struct take *t = CONTAINER_OF(watch, struct take, watch);
@@ -156,8 +157,9 @@ static void on_late(struct watch *watch, int events)
         ok = b.word == IMAGE_BATCH && restore_batch(t->worker, &b, &why);
         baton_fini(&b);
     }
-    if (!ok)
-        watch_set(t->worker->loop, &t->watch, 0); /* it ended */
+    t->is_over = !ok; /* it ended */
+    if (t->is_over)
+        watch_set(t->worker->loop, &t->watch, 0);
 }
 
 bool take_over(struct worker *w, struct fault *why)
@@ -188,6 +190,11 @@ void take_give_up(struct worker *w, int fd, const struct fault *why)
     link_goodbye(w->link);
     cable_close(w->cable);
     _exit(EX_TEMPFAIL);
+}
+
+bool take_is_over(const struct take *t)
+{
+    return t->is_over;
 }
 
 void take_free(struct take *t)

@@ -14,6 +14,8 @@ MUST_USE bool take_all(struct worker *w, struct listener *l, int fd, struct faul
 MUST_USE bool take_over(struct worker *w, struct fault *why);
 /* Ends the process: not even cleaning up may touch what is the old one's still. */
 _Noreturn void take_give_up(struct worker *w, int fd, const struct fault *why);
+/* Nothing more comes from the old one. */
+bool take_is_over(const struct take *t);
 void take_free(struct take *t);
 
 #endif

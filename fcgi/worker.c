@@ -22,14 +22,17 @@ enum { BUSY = 2, GATHER_MS = 1 };
 /* Nothing is owed to anybody: no stream, no request, no byte. */
 static bool is_done(struct worker *w, Msec now)
 {
+    const struct options *o = w->options;
     bool is_idle = roster_streams(w->roster) == 0 && w->visits == 0 && pipes_are_idle(&w->pipes);
+    Msec most = o->publish_timeout > o->hub_wait ? o->publish_timeout : o->hub_wait;
     if (w->number == 0)
         return is_idle; /* a CGI program has nothing to wait for */
     if (!w->is_stopping)
         return false;
-    if (now > w->stop_at + w->options->publish_timeout)
+    if (now > w->stop_at + most)
         return true;
-    return is_idle && (!w->conns || conns_are_idle(w->conns)) &&
+    return is_idle && (!w->take || take_is_over(w->take)) &&
+           (!w->conns || conns_are_idle(w->conns)) &&
            (!w->handover || handover_is_idle(w->handover));
 }
 
@@ -73,10 +76,14 @@ static bool turn(void *owner)
     Msec now = loop_now(w->loop);
     link_set_wall(w->link, clock_wall());
     cable_drain(w->cable, now);
+    if (held_is_over(w))
+        held_tick(w, now);
     reap(w);
     flush(w, now);
     if (wait_turn(w, now))
         timer_once(w->paces, SOON);
+    if (worker_has_heir(w))
+        give_late(w->give);
     reap(w);
     if (is_done(w, now))
         loop_stop(w->loop);
@@ -117,7 +124,7 @@ static void on_tick(void *owner)
         handover_tick(w->handover, now);
     end_give(w, now);
     memory_tidy(now, &w->tidy_at);
-    if (w->is_stopping)
+    if (w->is_stopping && !worker_has_heir(w))
         roster_drain(w->roster, now, w->stop_at > now ? w->stop_at - now : 0);
 }
 
@@ -189,6 +196,16 @@ void worker_renew(struct worker *w)
                  kz("reason", w->is_stopping ? "this worker stops" : "one has begun"));
     else
         w->give = give_begin(w);
+}
+
+bool worker_has_heir(const struct worker *w)
+{
+    return w->give && give_has_heir(w->give);
+}
+
+bool worker_keeps(const struct worker *w)
+{
+    return !w->is_stopping || loop_now(w->loop) < w->stop_at || worker_has_heir(w);
 }
 
 void worker_settle(struct worker *w)

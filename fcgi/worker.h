@@ -39,7 +39,7 @@ struct worker {
     struct take *take;           /* of the worker before this one, which may still give something */
     struct timer *ticks, *paces; /* the second: when streams are written to again */
     struct heap waits;           /* polls whose time runs (wait.h) */
-    struct list held;            /* polls that wait for a hub that is away (opening.h) */
+    struct list held;            /* requests that wait for a hub that is away (held.h) */
     size_t held_count;
     struct limits limits; /* of addresses */
     size_t visits;        /* requests under way that are not streams */
@@ -67,6 +67,10 @@ void worker_renew(struct worker *w);
 void worker_settle(struct worker *w);
 /* It was: what is under way is answered, then it is done. */
 void worker_leave(struct worker *w);
+/* A successor has everything, and takes what comes late. */
+bool worker_has_heir(const struct worker *w);
+/* Whether a connection may be kept after its answer. */
+bool worker_keeps(const struct worker *w);
 void worker_close(struct worker *w);
 /* A list of "name value": what /metrics shows of it. */
 void worker_put_figures(const struct worker *w, struct buf *list);

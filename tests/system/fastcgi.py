@@ -36,6 +36,15 @@ def get(uri="/events/health", rid=1, keep=False, **more):
         record(PARAMS, b"", rid) + record(STDIN, b"", rid)
 
 
+def send(n, keep=True, channel="a", **more):
+    """A publish of {"n": n}."""
+    body = b'{"channel":"%s","data":{"n":%d}}' % (channel.encode(), n)
+    head = params("POST", "/events/send", CONTENT_TYPE="application/json",
+                  CONTENT_LENGTH=str(len(body)), **more)
+    return begin(keep=keep) + record(PARAMS, head) + record(PARAMS) + record(STDIN, body) + \
+        record(STDIN)
+
+
 def connect(worker, within=10):
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(within * PATIENCE)

@@ -3,10 +3,12 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 
 import pytest
 
-from belfry import command, until
+import fastcgi
+from belfry import BUILD, PATIENCE, clean_environment, command, until
 from sse import Stream
 from test_cli import Sub
 from test_identity import bearer
@@ -106,6 +108,37 @@ def test_a_token_of_our_own(site):
                     assert secret.encode() not in file.read(), name
 
 
+def test_a_token_of_our_own_waits_for_the_hub(world, hub, worker):
+    """A worker that has never heard of users: whose it is, is known when the hub is there."""
+    alice = own_token(world, "alice")["Authorization"]
+    tell(world, "grant", "alice", "subscribe", "room:*")
+    world.set(hub_wait="60s")
+    hub.stop()
+    worker.restart()
+    with fastcgi.connect(worker, 30) as peer, fastcgi.connect(worker) as other:
+        peer.sendall(fastcgi.get("/events/poll?channel=room:1&wait=0", HTTP_AUTHORIZATION=alice))
+        other.sendall(fastcgi.get())
+        assert b'"ok":true' in fastcgi.answer(other)  # so the one before it was looked at
+        hub.start()
+        assert b"Status: 200" in fastcgi.answer(peer)
+
+
+def test_a_token_of_our_own_and_a_cgi_program_on_its_own(world, hub):
+    """Which begins with its request, before the hub has told it of anybody."""
+    alice = own_token(world, "alice")["Authorization"]
+    tell(world, "grant", "alice", "subscribe", "room:*")
+    for shown in {"HTTP_AUTHORIZATION": alice}, {"HTTP_COOKIE": "belfry_token=" + alice.split()[1]}:
+        done = subprocess.run(
+            [os.path.join(BUILD, "belfry-fcgi")], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, timeout=20 * PATIENCE, check=True,
+            env=dict(clean_environment(), BELFRY_CONFIG=world.config, REQUEST_METHOD="GET",
+                     GATEWAY_INTERFACE="CGI/1.1", SERVER_PROTOCOL="HTTP/1.1",
+                     REMOTE_ADDR="127.0.0.1", REQUEST_URI="/events/poll?channel=room:1&wait=0",
+                     **shown))
+        assert done.stdout.startswith(b"Status: 200"), done.stdout
+    assert hub.alive
+
+
 def test_a_token_of_our_own_ends(site):
     alice = own_token(site.world, "alice", "--for", "2s")
     until(lambda: site.get("/poll", wait=0, headers=alice).status == 200)
@@ -152,7 +185,7 @@ def test_a_kicked_stream_may_come_back(site):
         assert bye_of(stream) == "kicked"
     with Stream(site, channel="room:1", headers=alice) as stream:
         hello = stream.connected()
-        tell(site.world, "kick", hello["clientId"])
+        tell(site.world, "kick", "--", hello["clientId"])
         assert bye_of(stream) == "kicked"
     assert allows(site, alice)
 

@@ -3,15 +3,15 @@ import json
 import os
 import socket
 import sqlite3
-import subprocess
 
 import pytest
 import zmq
 
 import fastcgi
-from belfry import BUILD, clean_environment, now, until
+from belfry import command, now, until
 from fastcgi import PARAMS, STDIN, begin, params, record
 from sse import Stream
+from test_cgi import run_program
 
 
 @pytest.mark.options(max_queue=16)
@@ -62,6 +62,34 @@ def test_an_idle_kept_connection_is_closed(worker):
         assert fastcgi.is_closed(peer)
 
 
+def kicked(world, peer):
+    """Ends the stream that comes from the peer; returns what is left of it."""
+    said = b""
+    while b'"clientId":"' not in said:
+        said += fastcgi.read_record(peer)[2]
+    client = said.split(b'"clientId":"')[1].split(b'"')[0].decode()
+    done = command(world, "kick", "--", client)
+    assert done.returncode == 0, done.stderr
+    return fastcgi.answer(peer)
+
+
+@pytest.mark.options(max_body="10k")
+def test_a_kept_connection_is_the_servers_to_close(world, worker):
+    """It may have written its next request before it can see that the worker closed."""
+    large = begin(keep=True) + record(PARAMS, params("POST", "/events/send", CONTENT_LENGTH="20000")) + \
+        record(PARAMS) + record(STDIN, b"x" * 10000)
+    with fastcgi.connect(worker) as peer:
+        for _ in range(2):
+            peer.sendall(fastcgi.get("/events?channel=a", keep=True))
+            assert b"kicked" in kicked(world, peer)
+            peer.sendall(fastcgi.get("/events/poll?channel=a&wait=1", keep=True))
+            assert b"Status: 200" in fastcgi.answer(peer)
+            peer.sendall(large)
+            assert b"Status: 413" in fastcgi.answer(peer)
+            peer.sendall(record(STDIN, b"x" * 10000) + record(STDIN) + fastcgi.get(keep=True))
+            assert b'"ok":true' in fastcgi.answer(peer)
+
+
 @pytest.mark.options(head_timeout="60s")
 def test_silent_callers_do_not_keep_cgi_programs_waiting(world, worker):
     silent = []
@@ -70,11 +98,7 @@ def test_silent_callers_do_not_keep_cgi_programs_waiting(world, worker):
         peer.connect(os.path.join(world.run, "worker-1.sock"))
         silent.append(peer)
     began = now()
-    env = dict(clean_environment(), BELFRY_CONFIG=world.config, GATEWAY_INTERFACE="CGI/1.1",
-               REQUEST_METHOD="GET", REQUEST_URI="/events/health", SERVER_PROTOCOL="HTTP/1.1")
-    done = subprocess.run([os.path.join(BUILD, "belfry-fcgi")], env=env, capture_output=True, timeout=30,
-                          stdin=subprocess.DEVNULL, check=True)
-    assert b'"worker":1' in done.stdout, done
+    assert b'"worker":1' in run_program(world, "/events/health")
     assert now() - began < 4
     for peer in silent:
         peer.close()

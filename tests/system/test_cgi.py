@@ -1,11 +1,15 @@
 """The same binary as a plain CGI program, with and without a resident worker, and under mod_fcgid."""
+import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 
 import pytest
 
-from belfry import BUILD, Server, Worker, command, until, web_user
+import fastcgi
+from belfry import BUILD, PATIENCE, Server, Worker, clean_environment, command, now, until, web_user
 from sse import Stream, numbers
 
 SERVERS = ("lighttpd", "apache")
@@ -23,6 +27,34 @@ def processes(world):
     found = subprocess.run(["pgrep", "-f", world.dir + "/bin/belfry-fcgi"], text=True,
                            stdout=subprocess.PIPE, check=False).stdout
     return found.split()
+
+
+def variables(uri, method="GET", **more):
+    return dict({"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": method, "REQUEST_URI": uri,
+                 "SCRIPT_NAME": "/events", "SERVER_PROTOCOL": "HTTP/1.1"}, **more)
+
+
+def run_program(world, uri, body=b"", **more):
+    """What it says; a body is posted."""
+    if body:
+        more = dict(more, method="POST", CONTENT_TYPE="application/json", CONTENT_LENGTH=str(len(body)))
+    env = dict(clean_environment(), BELFRY_CONFIG=world.config, **variables(uri, **more))
+    return subprocess.run([os.path.join(BUILD, "belfry-fcgi")], env=env, input=body, check=True,
+                          stdout=subprocess.PIPE, timeout=30 * PATIENCE).stdout
+
+
+def handover_of(uri):
+    """What a program says to a worker."""
+    environment = b"".join(b"%s=%s\0" % (name.encode(), value.encode())
+                           for name, value in variables(uri).items())
+    return b"BLF1" + len(environment).to_bytes(4, "big") + bytes(4) + environment
+
+
+def call(worker):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(10 * PATIENCE)
+    peer.connect(os.path.join(worker.run, "worker-1.sock"))
+    return peer
 
 
 @pytest.fixture
@@ -89,3 +121,56 @@ def test_a_worker_that_comes_and_goes(hub_of_web_server, world):
         worker.kill()
         stream.wait_closed()
     server.send("a", 2)
+
+
+def test_a_pipe_that_nobody_reads_holds_nobody_up(worker, site):
+    """Web servers make it one that waits; a worker that did would serve nobody meanwhile."""
+    reading, writing = os.pipe()
+    with call(worker) as peer:
+        socket.send_fds(peer, [handover_of("/events?channel=a")], [writing])
+        assert peer.recv(1) == b"k"
+    os.close(writing)
+    for n in range(30):
+        site.send("a", {"n": n, "filling": "x" * 8000})
+    assert site.get("/health").status == 200
+    with open(reading, "rb") as pipe:
+        read = (json.loads(line[6:]) for line in pipe if line.startswith(b'data: {"n":'))
+        assert [next(read)["n"] for _ in range(30)] == list(range(30))
+
+
+def test_a_program_that_comes_while_the_worker_stops(world, worker, site):
+    """It serves its request itself, and soon."""
+    with fastcgi.connect(worker) as full:
+        full.sendall(fastcgi.get("/events?channel=a"))
+        assert b"Status: 200" in fastcgi.read_record(full)[2]
+        for _ in range(40):
+            site.send("a", "x" * 20000)
+        worker.program.signal(signal.SIGTERM)
+        worker.program.wait_line(" stopping ")
+        began = now()
+        assert b'"worker":0' in run_program(world, "/events/health")
+        sent = run_program(world, "/events/send", b'{"channel":"b","data":"as it is alone"}')
+        assert b"Status: 200" in sent
+        assert now() - began < 4 * PATIENCE and worker.alive
+    assert worker.program.wait() == 0
+    assert "as it is alone" in command(world, "log", "b").stdout
+
+
+@pytest.mark.options(max_connections=16)
+def test_programs_count_among_the_connections(world, worker):
+    """One for whom there is no room serves itself; connections wait until there is."""
+    def open_stream():
+        reading, writing = os.pipe()
+        with call(worker) as peer, open(writing, "wb") as out:
+            socket.send_fds(peer, [handover_of("/events?channel=a")], [out.fileno()])
+            return open(reading, "rb"), peer.recv(1)    # pylint: disable=consider-using-with
+    streams = [open_stream() for _ in range(17)]
+    assert [taken for _, taken in streams] == 16 * [b"k"] + [b""]
+    assert b'"worker":0' in run_program(world, "/events/health")
+    with fastcgi.connect(worker) as waiting:
+        waiting.sendall(fastcgi.get())
+        worker.program.wait_line("no more connections are taken max_connections=16")
+        for pipe, _ in streams:
+            pipe.close()
+        assert b'"worker":1' in fastcgi.answer(waiting)
+    until(lambda: b'"worker":1' in run_program(world, "/events/health"))

@@ -2,10 +2,12 @@
 import json
 import os
 import subprocess
+import threading
 
 import pytest
 import zmq
 
+import fastcgi
 from application import ANSWERS, Http, Zmq, is_signed
 from belfry import BUILD, command, now, until
 from sse import Stream
@@ -340,3 +342,23 @@ def test_wrong_options_stop_the_start(world, options, says):
     done = subprocess.run([os.path.join(BUILD, "belfryd"), "--config", world.write_config()],
                           capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 78 and says in done.stderr
+
+
+@pytest.mark.options(hook_timeout="20s")
+def test_a_stream_it_is_asked_about_while_the_worker_is_replaced(http, worker):
+    """The old worker hears the answer, the new one has the stream."""
+    said, came = threading.Event(), b""
+    http.answer = lambda question: said.wait(20) and ANSWERS
+    with fastcgi.connect(worker) as peer, fastcgi.connect(worker) as other:
+        peer.sendall(fastcgi.get("/events?channel=room:1"))
+        until(lambda: http.questions(channel="room:1"))
+        old = worker.program
+        worker.renew()
+        said.set()
+        while b"event: connected" not in came:
+            came += fastcgi.read_record(peer)[2]
+        assert old.wait() == 0
+        other.sendall(fastcgi.send(1, channel="room:1"))
+        assert b"Status: 200" in fastcgi.answer(other)
+        while b'"n":1' not in came:
+            came += fastcgi.read_record(peer)[2]

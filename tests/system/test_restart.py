@@ -240,8 +240,13 @@ def test_a_reader_that_reconnects_all_the_time_misses_nothing(hub, site):
 
 
 def test_run_survives_kill_9_of_the_hub():
-    """scripts/run itself: ready line, a killed hub is started again, Ctrl-C ends all."""
+    """scripts/run itself: ready line, a killed hub is started again, a worker is replaced as often as
+    is wanted, Ctrl-C ends all."""
     world, port = World(), free_port()
+
+    def pid_of(program):
+        return subprocess.run(["pgrep", "-f", "%s --run %s/r" % (program, world.dir)], text=True,
+                              stdout=subprocess.PIPE, check=True).stdout.split()[-1]
     try:
         run = world.program(ROOT + "/scripts/run", "--port", str(port), "--run", world.folder("r", 0o750),
                             "--data", world.folder("d"), env=dict(clean_environment(), MAKEFLAGS=""),
@@ -255,14 +260,18 @@ def test_run_survives_kill_9_of_the_hub():
         assert request(site, "POST", "/events/ticket", body="{}", headers=dict(alice, **{"Content-Type": "application/json"})).status == 200
         with Stream(site, channel="demo") as stream:
             stream.connected()
-            pid = subprocess.run(["pgrep", "-f", "belfryd --run %s/r" % world.dir], text=True,
-                                 stdout=subprocess.PIPE, check=True).stdout.split()[-1]
-            subprocess.run(["kill", "-9", pid], check=True)
+            subprocess.run(["kill", "-9", pid_of("belfryd")], check=True)
             run.wait_line("hub ended .* starting it again")
+            for _ in range(2):
+                before = pid_of("belfry-fcgi")
+                subprocess.run(["kill", "-HUP", before], check=True)
+                until(lambda old=before: pid_of("belfry-fcgi") != old, 10)
+                until(lambda old=before: not os.path.exists("/proc/%s/exe" % old), 10)
             send = '{"channel":"demo","data":{"text":"again"},"idempotencyKey":"again"}'
             until(lambda: request(site, "POST", "/events/send", body=send, headers={
                 "Content-Type": "application/json"}).status == 200, 20)
             assert json.loads(stream.next(10).data) == {"text": "again"}
+        assert "worker ended" not in run.log()
         run.signal(signal.SIGINT)
         assert run.wait() == 0, run.log()
         left = subprocess.run(["pgrep", "-f", world.dir + "/r"], text=True, stdout=subprocess.PIPE,

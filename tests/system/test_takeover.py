@@ -11,9 +11,9 @@ import pytest
 
 import fastcgi
 from belfry import BUILD, PATIENCE, ROOT, Server, Worker, clean_environment, command, \
-    free_port, now, session, until
+    cpu_ms, free_port, now, session, until
 from sse import Stream, numbers
-from test_cgi import cgi_server, processes
+from test_cgi import call, cgi_server, handover_of, processes
 
 
 class Files:
@@ -285,14 +285,10 @@ def test_a_publish_under_way_is_answered(hub, worker, key):
     """By the old one, which lives on for it; and the connection is the new one's afterwards."""
     worker.program.wait_line("link welcome")
     peer = fastcgi.connect(worker)
-    body = b'{"channel":"a","data":{"n":1}}'
     more = {"HTTP_IDEMPOTENCY_KEY": key} if key else {}
     hub.program.signal(signal.SIGSTOP)
     try:
-        peer.sendall(fastcgi.begin(keep=True) + fastcgi.record(fastcgi.PARAMS, fastcgi.params(
-            "POST", "/events/send", CONTENT_TYPE="application/json", CONTENT_LENGTH=str(len(body)),
-            **more)) + fastcgi.record(fastcgi.PARAMS) + fastcgi.record(fastcgi.STDIN, body) +
-            fastcgi.record(fastcgi.STDIN))
+        peer.sendall(fastcgi.send(1, **more))
         until(lambda: open_connections(worker) == 1)
         old = worker.program
         worker.renew()
@@ -374,19 +370,14 @@ def test_streams_of_cgi_programs(hub, worker, name):
 
 def test_half_of_a_cgi_program_s_request(worker):
     """It says the rest to the new one."""
-    path = os.path.join(worker.run, "worker-1.sock")
-    environment = b"".join(b"%s\0" % item for item in (
-        b"REQUEST_METHOD=GET", b"REQUEST_URI=/events/health", b"SCRIPT_NAME=/events",
-        b"GATEWAY_INTERFACE=CGI/1.1"))
+    said = handover_of("/events/health")
     out, browser = socket.socketpair()
-    with socket.socket(socket.AF_UNIX) as call:
-        call.connect(path)
-        head = b"BLF1" + len(environment).to_bytes(4, "big") + bytes(4)
-        socket.send_fds(call, [head[:8]], [out.fileno()])
+    with call(worker) as peer:
+        socket.send_fds(peer, [said[:8]], [out.fileno()])
         worker.renew()
         out.close()
-        call.sendall(head[8:] + environment)
-        assert call.recv(1) == b"k"
+        peer.sendall(said[8:])
+        assert peer.recv(1) == b"k"
     browser.settimeout(10)
     assert b'"ok":true' in browser.recv(4096)
 
@@ -435,13 +426,17 @@ def test_a_worker_that_took_over_and_dies_is_replaced(worker, site):
 
 @pytest.mark.options(workers=2)
 def test_workers_end_with_their_supervisor(worker, site):
-    """Also those that took over, whose parent it never was."""
+    """Also those that took over, whose parent it never was; and meanwhile they sleep."""
     worker.renew()
-    streams = open_streams(site, 4)
+    streams = open_streams(site, 40)    # each 100 ms one is sent away
+    before = {pid: cpu_ms(pid) for pid in session(worker.pid)}
     worker.program.signal(signal.SIGKILL)
     worker.program.wait()
-    for stream in streams:
+    for n, stream in enumerate(streams):
         assert json.loads(stream.until_event("bye").data) == {"reason": "drain"}
+        if n == 25:
+            used = [cpu_ms(pid) - before[pid] for pid in session(worker.pid)]
+    assert max(used) < 200
     until(lambda: not session(worker.pid), 20)
 
 
@@ -457,42 +452,82 @@ def test_a_stop_in_the_middle_of_replacements(worker, site):
     until(lambda: not session(worker.pid), 20)
 
 
-# A drain.
+# What only the old one can answer, and what only then becomes fit for the new one.
 
-def test_a_drain_spreads_goodbyes_and_ends(worker, site):
-    count = 500
-    streams = open_streams(site, count)
-    begin, gone, retries = now(), [], set()
-    worker.program.signal(signal.SIGTERM)
-    left = list(streams)
-    while left:
-        assert now() - begin < 15 * PATIENCE, "%d streams are left" % len(left)
-        for stream in list(left):
-            stream.pump(0)
-            if stream.closed:
-                left.remove(stream)
-                gone.append(now() - begin)
-                assert [event.event for event in stream.came()] == ["bye"]
-                retries.add(stream.retry)
-    assert worker.program.wait() == 0
-    assert gone[-1] < 10 * PATIENCE and gone[count // 2] - gone[0] > 1, (gone[0], gone[-1])
-    assert len(retries) > count // 10 and min(retries) >= 1000 and max(retries) <= 5000
+def test_replaced_twice_while_a_publish_is_under_way(hub, worker):
+    """The connection goes from the first by the second to the third."""
+    worker.program.wait_line("link welcome")
+    peer = fastcgi.connect(worker)
+    hub.program.signal(signal.SIGSTOP)
+    try:
+        peer.sendall(fastcgi.send(1))
+        until(lambda: open_connections(worker) == 1)
+        old = [worker.program]
+        worker.renew()
+        old.append(worker.program)
+        worker.renew()
+    finally:
+        hub.program.signal(signal.SIGCONT)
+    assert b"Status: 200" in fastcgi.answer(peer)
+    assert [program.wait() for program in old] == [0, 0]
+    for _ in range(2):
+        peer.sendall(fastcgi.get("/events/poll?channel=a&wait=0", keep=True))
+        assert b"Status: 200" in fastcgi.answer(peer)
+    peer.close()
 
 
-def test_a_request_that_comes_while_it_drains(worker):
-    """On a connection that was there: what is half read is answered, a new stream is refused."""
-    peer, idle = fastcgi.connect(worker), fastcgi.connect(worker)
-    stream = fastcgi.connect(worker)
-    stream.sendall(fastcgi.get("/events?channel=a"))
-    while b"connected" not in fastcgi.read_record(stream)[2]:
-        pass
-    whole = fastcgi.get("/events?channel=a")
-    peer.sendall(whole[:50])
-    until(lambda: open_connections(worker) == 3)
-    worker.program.signal(signal.SIGTERM)
-    worker.program.wait_line("stopping")
-    assert fastcgi.is_closed(idle)
-    peer.sendall(whole[50:])
-    assert b"Status: 503 Stopping" in fastcgi.answer(peer)
-    assert b"drain" in fastcgi.answer(stream)
-    assert worker.program.wait() == 0
+def test_more_answers_at_once_than_the_new_one_can_be_told_of(hub, worker):
+    worker.program.wait_line("link welcome")
+    peers = [fastcgi.connect(worker) for _ in range(400)]
+    hub.program.signal(signal.SIGSTOP)
+    try:
+        for n, peer in enumerate(peers):
+            peer.sendall(fastcgi.send(n))
+        until(lambda: open_connections(worker) == len(peers))
+        old = worker.program
+        worker.renew()
+        worker.program.signal(signal.SIGSTOP)
+    finally:
+        hub.program.signal(signal.SIGCONT)
+    for peer in peers:
+        assert b"Status: 200" in fastcgi.answer(peer)
+    worker.program.signal(signal.SIGCONT)
+    assert old.wait() == 0
+    for peer in peers:
+        peer.sendall(fastcgi.get("/events/poll?channel=a&wait=0", keep=True))
+    for peer in peers:
+        assert b"Status: 200" in fastcgi.answer(peer)
+        peer.close()
+
+
+def cgi_program(world, uri):
+    """Run as a web server does; returns where its answer comes, when the worker has its request."""
+    answer, its = os.pipe()
+    subprocess.run([os.path.join(BUILD, "belfry-fcgi")], stdin=subprocess.DEVNULL, stdout=its,
+                   timeout=20 * PATIENCE, check=True, env=dict(
+                       clean_environment(), BELFRY_CONFIG=world.config, REQUEST_METHOD="GET",
+                       GATEWAY_INTERFACE="CGI/1.1", SERVER_PROTOCOL="HTTP/1.1",
+                       REMOTE_ADDR="127.0.0.1", REQUEST_URI=uri))
+    os.close(its)
+    return os.fdopen(answer, "rb")
+
+
+@pytest.mark.options(hub_wait="30s", publish_timeout="100ms")
+def test_a_poll_that_waits_for_the_hub(hub, worker):
+    """It is opened by the new one (here the next but one), although the old one let it wait; longer
+    than it lets a publish wait, too. So is one of a CGI program."""
+    uri = "/events/poll?channel=a&wait=0"
+    hub.kill()
+    with fastcgi.connect(worker, 40) as peer, cgi_program(hub.world, uri) as answer:
+        peer.sendall(fastcgi.get(uri, keep=True))
+        until(lambda: open_connections(worker) == 1)
+        old = [worker.program]
+        worker.renew()
+        old.append(worker.program)
+        worker.renew()
+        hub.start()
+        assert b"Status: 200" in fastcgi.answer(peer)
+        assert answer.read().startswith(b"Status: 200")
+        assert [program.wait() for program in old] == [0, 0]
+        peer.sendall(fastcgi.get(keep=True))
+        assert b"Status: 200" in fastcgi.answer(peer)

@@ -4,6 +4,7 @@
 #include "scan.h"
 #include "wire/refusal.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -102,17 +103,21 @@ static bool stop(void *owner)
     return false;
 }
 
-static void begin(struct scene *s)
+static void begin_with(struct scene *s, int out, int far)
 {
-    int ends[2];
-    *s = (struct scene){.loop = loop_new(NULL)};
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    s->far = ends[1];
+    *s = (struct scene){.loop = loop_new(NULL), .far = far};
     pipes_init(&s->pipes, s->loop);
-    s->outlet = pipe_new(&s->pipes, ends[0]);
+    s->outlet = pipe_new(&s->pipes, out);
     s->outlet->owner_ops = &owner_ops;
     s->outlet->owner = &s->reader;
     loop_before_sleep(s->loop, stop, s);
+}
+
+static void begin(struct scene *s)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    begin_with(s, ends[0], ends[1]);
 }
 
 static void end(struct scene *s)
@@ -149,27 +154,44 @@ static void a_pipe_that_nobody_reads_ends(void **state)
     close(s.far);
 }
 
+static void fill_and_read(struct scene *s)
+{
+    enum { MUCH = 4 * 1024 * 1024 };
+    struct chunk *little = chunk_copy(STR("hello")), *much = chunk_of(MUCH);
+    assert_true(s->outlet->ops->write(s->outlet, little));
+    assert_int_equal(read_all(s->far), 5);
+    assert_false(s->outlet->ops->write(s->outlet, much));
+    s->got = 0;
+    loop_run(s->loop);
+    assert_true(s->reader.is_writable);
+    s->got += read_all(s->far);
+    assert_int_equal(s->got, MUCH);
+    s->outlet->ops->finish(s->outlet);
+    assert_true(pipes_are_idle(&s->pipes));
+    end(s);
+    close(s->far);
+    chunk_unref(little);
+    chunk_unref(much);
+}
+
 static void a_pipe_tells_when_there_is_room_again(void **state)
 {
     (void)state;
     struct scene s;
-    enum { MUCH = 4 * 1024 * 1024 };
-    struct chunk *little = chunk_copy(STR("hello")), *much = chunk_of(MUCH);
     begin(&s);
-    assert_true(s.outlet->ops->write(s.outlet, little));
-    assert_int_equal(read_all(s.far), 5);
-    assert_false(s.outlet->ops->write(s.outlet, much));
-    s.got = 0;
-    loop_run(s.loop);
-    assert_true(s.reader.is_writable);
-    s.got += read_all(s.far);
-    assert_int_equal(s.got, MUCH);
-    s.outlet->ops->finish(s.outlet);
-    assert_true(pipes_are_idle(&s.pipes));
-    end(&s);
-    close(s.far);
-    chunk_unref(little);
-    chunk_unref(much);
+    fill_and_read(&s);
+}
+
+/* As web servers make it: send(2) cannot be asked of it, and write(2) would sleep. */
+static void a_pipe_that_is_no_socket_does_so_too(void **state)
+{
+    (void)state;
+    struct scene s;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    begin_with(&s, ends[1], ends[0]);
+    fill_and_read(&s);
 }
 
 static void a_reader_that_left_is_told(void **state)
@@ -209,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_handover_has_bounded_lengths),
         cmocka_unit_test(a_pipe_that_nobody_reads_ends),
         cmocka_unit_test(a_pipe_tells_when_there_is_room_again),
+        cmocka_unit_test(a_pipe_that_is_no_socket_does_so_too),
         cmocka_unit_test(a_reader_that_left_is_told),
         cmocka_unit_test(a_reader_that_only_says_nothing_stays),
     };

@@ -157,11 +157,33 @@ static void a_body_over_the_limit_is_refused_before_it_comes(void **state)
     assert_int_equal(say_all(&t), SCAN_REFUSED);
     assert_int_equal(t.why.code, REFUSE_TOO_LARGE);
     assert_non_null(strstr(t.why.text, "max_body"));
-    assert_true(t.scan.is_refused);
     record_put(&t.bytes, RECORD_STDIN, 1, STR("what still comes is let go"));
     assert_int_equal(say_all(&t), SCAN_MORE);
     assert_int_equal(scan_body(&t.scan)->len, 0);
     end(&t);
+}
+
+static void what_comes_of_a_refused_request_is_not_of_the_next(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 60; piece++) {
+        struct talk t;
+        begin(&t);
+        put_begin(&t, 1, ROLE_RESPONDER, KEEP_CONN);
+        put_params(&t, 1, "POST", "101");
+        assert_int_equal(say(&t, piece), SCAN_REFUSED);
+        record_put(&t.bytes, RECORD_STDIN, 1, STR("half of what comes before, "));
+        record_put(&t.bytes, RECORD_STDIN, 1, STR("and half of it after the answer"));
+        Str before = str_make(t.bytes.p, piece);
+        assert_int_equal(scan_feed(&t.scan, &limits, &before, &t.reply, &t.why), SCAN_MORE);
+        buf_drop(&t.bytes, piece);
+        scan_next(&t.scan);
+        record_put(&t.bytes, RECORD_STDIN, 1, STR_NONE);
+        put_request(&t, "POST", "5", "hello");
+        assert_int_equal(say(&t, piece), SCAN_REQUEST);
+        assert_true(str_eq(buf_str(scan_body(&t.scan)), STR("hello")));
+        end(&t);
+    }
 }
 
 static void a_body_that_grows_over_the_limit_is_refused(void **state)
@@ -381,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_body_of_unknown_size_goes_to_its_end),
         cmocka_unit_test(a_body_of_another_size_is_refused),
         cmocka_unit_test(a_body_over_the_limit_is_refused_before_it_comes),
+        cmocka_unit_test(what_comes_of_a_refused_request_is_not_of_the_next),
         cmocka_unit_test(a_body_that_grows_over_the_limit_is_refused),
         cmocka_unit_test(a_head_over_the_limit_is_refused),
         cmocka_unit_test(padding_is_skipped),
