@@ -23,7 +23,7 @@
 struct child {
     pid_t pid; /* 0: dead */
     Msec born, again, back_off;
-    bool is_ready; /* it was, once */
+    bool is_ready; /* it may be signalled */
 };
 
 struct report {
@@ -38,6 +38,7 @@ struct crew {
     size_t renewing; /* 1..n: that worker is being replaced; 0: none */
     int signals, ready_read, ready_write;
     bool is_stopping;
+    bool is_asked; /* to replace them, as soon as all have begun */
     int code;
 };
 
@@ -83,6 +84,8 @@ static bool has_stopped_well(int status)
 static void on_death(struct crew *c, struct child *child, int status, Msec now)
 {
     child->pid = 0;
+    c->ready -= child->is_ready;
+    child->is_ready = false;
     if (c->is_stopping) {
         if (!has_stopped_well(status))
             c->code = EX_SOFTWARE;
@@ -105,7 +108,7 @@ static void on_death(struct crew *c, struct child *child, int status, Msec now)
 static void renew_next(struct crew *c)
 {
     while (++c->renewing <= c->n) {
-        if (c->v[c->renewing - 1].pid) {
+        if (c->v[c->renewing - 1].is_ready) {
             kill(c->v[c->renewing - 1].pid, SIGHUP);
             return;
         }
@@ -114,12 +117,28 @@ static void renew_next(struct crew *c)
     notify_ready();
 }
 
-static void renew(struct crew *c)
+/* A signal would end it. */
+static bool is_one_beginning(const struct crew *c)
 {
-    if (c->is_stopping || c->ready < c->n) {
-        log_warn("workers are not replaced", kz("reason", "not all of them have begun"));
+    for (size_t i = 0; i < c->n; i++)
+        if (c->v[i].pid && !c->v[i].is_ready)
+            return true;
+    return false;
+}
+
+static void ask(struct crew *c)
+{
+    c->is_asked = true;
+    if (is_one_beginning(c))
+        log_info("workers are not replaced yet", kz("reason", "not all of them have begun"));
+}
+
+/* Also those that began meanwhile: what they have read may be older than the wish. */
+static void renew_if_asked(struct crew *c)
+{
+    if (!c->is_asked || c->is_stopping || is_one_beginning(c))
         return;
-    }
+    c->is_asked = false;
     log_info("workers are replaced", kn("workers", c->n));
     notify_reloading();
     c->renewing = 0;
@@ -139,10 +158,11 @@ static void take_report(struct crew *c, const struct report *r, Msec now)
     }
     if (!r->pid)
         notify_status("a worker could not be replaced, and goes on");
-    c->ready += !child->is_ready;
-    if (!child->is_ready && c->ready == c->n)
-        notify_ready();
+    bool was_ready = child->is_ready;
     child->is_ready = true;
+    c->ready += !was_ready;
+    if (!was_ready && c->ready == c->n && !c->renewing)
+        notify_ready();
     if (r->number == c->renewing)
         renew_next(c);
 }
@@ -174,7 +194,7 @@ static void take_signals(struct crew *c, Msec now)
         if (info.ssi_signo == SIGCHLD) {
             reap(c, now);
         } else if (info.ssi_signo == SIGHUP) {
-            renew(c);
+            ask(c);
         } else {
             c->is_stopping = true;
             notify_stopping();
@@ -224,6 +244,7 @@ static void watch(struct crew *c)
         poll(fds, COUNT_OF(fds), ms);
         take_reports(c, clock_mono());
         take_signals(c, clock_mono());
+        renew_if_asked(c);
         notify_watchdog();
     }
 }

@@ -3,7 +3,7 @@
  *
  * HANG_SYNC names the one for its syncs, as on a disk that hangs; HANG_REAP the one for its waits
  * for any child, as on a machine with no time for it. The latter is renamed, with "ing" behind its
- * name, when a wait has begun to hang.
+ * name, when a wait has begun to hang. HANG_START names the one for the way to main().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,13 @@ static void hang(const char *path)
 {
     while (access(path, F_OK) == 0)
         usleep(10000);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    const char *path = getenv("HANG_START");
+    if (path)
+        hang(path);
 }
 
 int fdatasync(int fd)

@@ -1,4 +1,4 @@
-"""A supervisor that gets no time just when its workers die and are replaced."""
+"""A supervisor, or a worker it starts, that gets no time just when workers die and are replaced."""
 import os
 import signal
 
@@ -9,14 +9,16 @@ from faults import preloaded
 
 
 class SlowWorker(Worker):
-    """Its supervisor hears of a death, and stands still before it asks whose it was."""
+    """Its supervisor hears of a death, and stands still before it asks whose it was; or whoever is
+    started does so before it does anything."""
 
     def start(self, wait=True):
         self.hang = os.path.join(self.world.dir, "hang")
+        self.hang_start = os.path.join(self.world.dir, "hang-start")
         config = self.world.write_config()
         self.program = self.world.program(
             os.path.join(BUILD, self.binary), "--config", config, ready=r"^ready\b",
-            env=preloaded("hang_calls", HANG_REAP=self.hang))
+            env=preloaded("hang_calls", HANG_REAP=self.hang, HANG_START=self.hang_start))
         return self.wait_ready() if wait else self
 
     def children(self):
@@ -70,6 +72,24 @@ def test_a_successor_that_dies_before_it_is_known(hub):
     assert worker.log().count("worker died") == 2
     assert worker.stop() == 0
     assert not session(worker.pid)
+
+
+@pytest.mark.options(workers=2)
+def test_a_replacement_while_one_begins_anew(hub):
+    """It waits: the signal for it would end the one that does not listen yet."""
+    worker = SlowWorker(hub.world).start()
+    first = until(worker.children)
+    with open(worker.hang_start, "w", encoding="ascii"):
+        os.kill(first[1], signal.SIGKILL)
+    until(lambda: len(session(worker.pid)) == 3 and first[1] not in session(worker.pid))
+    begun = set(session(worker.pid))
+    worker.program.signal(signal.SIGHUP)
+    worker.program.wait_line("workers are not replaced yet")
+    os.unlink(worker.hang_start)
+    until(lambda: worker.log().count("taken over by=") == 2)
+    now = until(worker.children)
+    assert not set(now.values()) & begun and worker.log().count("worker died") == 1
+    assert worker.stop() == 0
 
 
 @pytest.mark.options(workers=2)
