@@ -180,7 +180,7 @@ static void clear(struct browser *p)
     p->is_cut = p->may_end = false;
     p->has = 0;
     p->has_more = p->has_forked = p->has_late = false;
-    p->asking = p->asked = p->remembered = p->limbo = 0;
+    p->asking = p->leaving = p->asked = p->remembered = p->limbo = 0;
     p->has_cursor = !cursor_is_none(p->last);
     p->began = CURSOR_NONE;
     memset(p->seen, 0, sizeof p->seen);
@@ -272,6 +272,8 @@ static void note_unanswered(struct browser *p)
     page_note_left(p, p->has & ~p->wants);
     page_note_left(p, joined);
     p->haunting |= p->is_named ? joined : 0;
+    p->never_again |= p->is_named ? p->leaving : 0;
+    page_want(p, 0, true);
     p->told_from &= ~joined;
 }
 
@@ -346,6 +348,7 @@ static void on_changed(struct call *c, Str body, const struct fault *why)
     bool is_current = p->conn == post->conn && p->state == PAGE_ON;
     if (is_current) {
         p->asking &= ~post->channels;
+        p->leaving &= ~post->channels;
         p->ask_at = p->world->mono + dice_roll(&p->dice, POST_AGAIN);
     }
     /* The others may be of one that was done, and asked again since its answer was lost. */
@@ -426,6 +429,7 @@ static void send_post(struct browser *p, unsigned channels, bool is_adding)
                           .is_adding = is_adding,
                           .is_late = is_explicit};
     p->asking |= channels;
+    p->leaving |= is_adding ? 0 : channels;
     p->asked |= is_adding ? channels : 0;
     call_begin(k, &post->call, VERB_CHANGE, &body, true);
     buf_fini(&names);

@@ -103,7 +103,7 @@ static void on_connected(struct browser *p, Str data)
     json_free(whole);
 }
 
-static void note_gap(struct browser *p, const Json *gap)
+static void note_gap(struct browser *p, const Json *gap, Str reason)
 {
     struct buf names;
     buf_init(&names, SIZE_MAX / 2);
@@ -112,7 +112,6 @@ static void note_gap(struct browser *p, const Json *gap)
         buf_putz(&names, names.len ? "," : "");
         buf_put(&names, json_str(json_at(list, i)));
     }
-    Str reason = text_of(gap, "reason");
     p->has_forked |= !str_eq(reason, STR("pruned")) && !str_eq(reason, STR("limit"));
     note(p, (struct fact){.what = FACT_GAP,
                           .reason = reason,
@@ -127,7 +126,7 @@ static void on_gap(struct browser *p, Str data)
     unsigned limbo = p->limbo;
     p->awaits_gap = false;
     page_note_left(p, limbo);
-    note_gap(p, gap);
+    note_gap(p, gap, text_of(gap, "reason"));
     note_remembered(p);
     page_note_limbo(p, limbo);
     json_free(gap);
@@ -229,14 +228,17 @@ void page_read_answer(struct browser *p)
     Json *whole = parse(p, buf_str(&p->text));
     const Json *events = json_get(whole, "events"), *gap = json_get(whole, "gap");
     Cursor end = cursor_of(p, text_of(whole, "cursor"));
-    bool is_moved = json_is_object(gap) && !str_eq(text_of(gap, "reason"), STR("pruned"));
+    Str reason = text_of(gap, "reason");
+    bool is_moved = json_is_object(gap) && !str_eq(reason, STR("pruned"));
     Cursor begin = is_moved                  ? goes_on_before(p, events, end, gap)
                    : cursor_is_none(p->last) ? p->began /* no answer says it */
                                              : p->last;
     note(p, (struct fact){.what = FACT_OPEN, .id = begin});
-    if (json_is_object(gap) &&
-        (p->has_cursor || !is_moved)) /* it had nothing that could be undone */
-        note_gap(p, gap);
+    /* Without a cursor it had nothing that could be undone, but some up to `oldest` may be gone. */
+    if (is_moved && !p->has_cursor)
+        reason = cursor_of(p, text_of(gap, "oldest")).at > begin.at ? STR("limit") : STR_NONE;
+    if (reason.len)
+        note_gap(p, gap, reason);
     for (size_t i = 0; i < json_len(events); i++) {
         const Json *e = json_at(events, i);
         receive(p, text_of(e, "channel"), text_of(e, "data"), cursor_of(p, text_of(e, "id")));

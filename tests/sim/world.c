@@ -323,13 +323,27 @@ static const struct browser *who_waits(const struct world *w)
     return NULL;
 }
 
+static uint64_t how_far(const struct world *w)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < w->setup.pages; i++)
+        sum += w->pages[i].last.at;
+    return sum;
+}
+
+/* Who has tens of thousands of events to poll has time as long as more come. */
 static void wait_for_all(struct world *w)
 {
     Msec until = w->mono + SETTLE;
+    uint64_t far = how_far(w);
     while (w->mono < until && (who_waits(w) || !press_is_done(w) || !law_is_done(w) ||
                                !w->hub.hub || is_any_replaced(w))) {
         law_settle(w);
         world_round(w);
+        if (how_far(w) > far) {
+            far = how_far(w);
+            until = w->mono + SETTLE;
+        }
     }
     const struct browser *p = who_waits(w);
     if (p)

@@ -129,6 +129,7 @@ struct browser {
     bool is_held;         /* nothing with an id comes before it says what it wants */
     bool awaits_gap;      /* of which not all is there: what exactly, is said next */
     unsigned asking;      /* POSTs under way */
+    unsigned leaving;     /* by those that unsubscribe */
     unsigned asked;       /* by POSTs of this connection: perhaps done, though nobody said so */
     Msec ask_at;
     struct attendance seen[ROOM_CHANNELS]; /* on this connection */
