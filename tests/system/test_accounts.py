@@ -241,6 +241,7 @@ def test_when_a_user_was_last_seen_outlives_the_hub(site, hub):
         stream.connected()
         until(lambda: seen() == [("alice", 1, True)])
         assert "now" in tell(world, "users")
+    until(lambda: seen() == [("alice", 0, True)])   # or the end of that stream is a sight of its own
     tell(world, "user", "del", "alice")
     assert not seen()
 
