@@ -11,7 +11,7 @@ import pytest
 
 import fastcgi
 from belfry import BUILD, PATIENCE, ROOT, Server, Worker, clean_environment, command, \
-    cpu_ms, free_port, now, session, until
+    cpu_ms, free_port, now, session, signal_pid, until
 from sse import Stream, numbers
 from test_cgi import call, cgi_server, handover_of, processes
 
@@ -136,7 +136,7 @@ def test_one_that_fails_leaves_everything_to_the_old_one(files, do, before, reas
     check(files.site, streams, 1)
     for pid in session(files.worker.pid):
         if pid != files.worker.pid:
-            os.kill(pid, signal.SIGKILL)
+            signal_pid(pid, signal.SIGKILL)
     check(files.site, streams, 2)
     files.put(files.real)
     files.worker.renew()
@@ -169,7 +169,7 @@ def test_a_stop_while_the_new_one_starts(files):
         assert json.loads(stream.until_event("bye").data) == {"reason": "drain"}
     assert files.worker.program.wait() == 0
     for pid in session(files.worker.pid):
-        os.kill(pid, signal.SIGKILL)
+        signal_pid(pid, signal.SIGKILL)
     until(lambda: not session(files.worker.pid))
 
 
@@ -428,6 +428,7 @@ def test_a_worker_that_took_over_and_dies_is_replaced(worker, site):
 def test_workers_end_with_their_supervisor(worker, site):
     """Also those that took over, whose parent it never was; and meanwhile they sleep."""
     worker.renew()
+    until(lambda: len(session(worker.pid)) == 3, what="those that were replaced are gone")
     streams = open_streams(site, 40)    # each 100 ms one is sent away
     before = {pid: cpu_ms(pid) for pid in session(worker.pid)}
     worker.program.signal(signal.SIGKILL)
