@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import zmq
 
+from belfry import free_port
+
 ANSWERS = {"allow": True, "for": 3600}
 
 
@@ -54,9 +56,7 @@ class Http(Application):
 
     def __init__(self, answer=None):
         super().__init__(answer)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.server, self.connections = None, []
         self.endpoint = "http://127.0.0.1:%d/belfry" % self.port
 

@@ -9,7 +9,7 @@ import zmq
 
 import fastcgi
 from application import ANSWERS, Http, Zmq, is_signed
-from belfry import BUILD, command, now, until
+from belfry import BUILD, PATIENCE, command, free_port, now, until
 from sse import Stream
 from test_identity import bearer
 from test_limits import figure
@@ -35,7 +35,7 @@ def http(world):
 def introduce(world, made):
     keys = world.dir + "/keys"
     assert command(world, "keygen", "--jwt", keys).returncode == 0
-    world.options.setdefault("hook_timeout", "1s")
+    world.options.setdefault("hook_timeout", "%dms" % (1000 * PATIENCE))
     world.set(hook=made.endpoint, token_keys=keys, presence_grace="1s")
     world.channels.update({"room:*": dict.fromkeys(("subscribe", "publish", "history", "presence"), "ask")})
     return made.start()
@@ -103,7 +103,7 @@ def test_a_pattern_is_asked_about_as_it_is(app, site):
 
 
 def test_an_answer_holds_for_as_long_as_it_says(app, site):
-    app.answer = lambda question: {"allow": True, "for": 2}
+    app.answer = lambda question: {"allow": True, "for": round(2 * PATIENCE)}
     with Stream(site, channel="room:1") as stream:
         stream.connected()
         with Stream(site, channel="room:1") as other:
@@ -152,7 +152,7 @@ def test_without_an_answer_nothing_is_let_in(app, site, hub):
     assert figure(site, "belfry_hub_hook_failed_total") >= len(BAD) and "unanswered" in hub.log()
 
 
-@pytest.mark.options(hook_timeout="5s")
+@pytest.mark.options(hook_timeout="20s")
 def test_nobody_else_waits_for_a_slow_one(http, site):
     http.answer = lambda question: None
     with Stream(site, channel="a") as stream, Stream(site, channel="room:1"):
@@ -161,7 +161,7 @@ def test_nobody_else_waits_for_a_slow_one(http, site):
         began = now()
         for n in range(50):
             assert site.post("/send", {"channel": "a", "data": n}).status == 200
-        assert len(stream.take(50)) == 50 and now() - began < 4
+        assert len(stream.take(50)) == 50 and now() - began < min(4 * PATIENCE, 16)
 
 
 def test_one_that_comes_up_in_time_is_asked_again(app, site):
@@ -317,11 +317,7 @@ def test_over_tcp_with_keys_alone(world, request):
     assert command(world, "keygen", "--curve", own).returncode == 0
     with open(world.dir + "/app.pub", "w", encoding="ascii") as file:
         file.write(public.decode() + "\n")
-    probe = zmq.Context()
-    with probe.socket(zmq.REP) as free:
-        port = free.bind_to_random_port("tcp://127.0.0.1")
-    probe.term()
-    made = introduce(world, Zmq("tcp://127.0.0.1:%d" % port, keys=(secret, public)))
+    made = introduce(world, Zmq("tcp://127.0.0.1:%d" % free_port(), keys=(secret, public)))
     try:
         world.set(curve_key=own, hook_server=world.dir + "/app.pub")
         site = request.getfixturevalue("site")
