@@ -140,7 +140,7 @@ def test_a_token_of_our_own_and_a_cgi_program_on_its_own(world, hub):
 
 
 def test_a_token_of_our_own_ends(site):
-    alice = own_token(site.world, "alice", "--for", "2s")
+    alice = own_token(site.world, "alice", "--for", "%ds" % (2 * PATIENCE))
     until(lambda: site.get("/poll", wait=0, headers=alice).status == 200)
     with Stream(site, headers=alice) as stream:
         stream.connected()
