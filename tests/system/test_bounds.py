@@ -8,7 +8,7 @@ import pytest
 import zmq
 
 import fastcgi
-from belfry import command, now, until
+from belfry import PATIENCE, command, now, until
 from fastcgi import PARAMS, STDIN, begin, params, record
 from sse import Stream
 from test_cgi import run_program
@@ -33,7 +33,7 @@ def test_a_stalled_disk_bounds_what_one_tool_may_say(world, hub):
     other.close()
     answers = []
     for _ in range(sent):
-        assert peer.poll(20000)
+        assert peer.poll(20000 * PATIENCE)
         answers.append(peer.recv_multipart()[:2])
     assert [b"error", b"overload"] in answers and b"ok" in {said for said, _ in answers}, answers
     assert {code for said, code in answers if said == b"error"} == {b"overload"}
@@ -99,7 +99,7 @@ def test_silent_callers_do_not_keep_cgi_programs_waiting(world, worker):
         silent.append(peer)
     began = now()
     assert b'"worker":1' in run_program(world, "/events/health")
-    assert now() - began < 4
+    assert now() - began < 4 * PATIENCE
     for peer in silent:
         peer.close()
     assert worker.alive

@@ -9,7 +9,7 @@ import pytest
 import zmq
 
 import fastcgi
-from belfry import BUILD, Worker, command, until
+from belfry import BUILD, PATIENCE, Worker, command, until
 from fastcgi import ABORT, DATA, GET_VALUES, PARAMS, STDIN, begin, get, params, record
 from sse import Stream
 
@@ -242,8 +242,8 @@ def test_all_descriptors_taken_and_the_hub_is_found_again(hub):
 def zmq_socket(kind, endpoint):
     made = zmq.Context.instance().socket(kind)
     made.setsockopt(zmq.LINGER, 0)
-    made.setsockopt(zmq.SNDTIMEO, 5000)
-    made.setsockopt(zmq.RCVTIMEO, 5000)
+    made.setsockopt(zmq.SNDTIMEO, int(5000 * PATIENCE))
+    made.setsockopt(zmq.RCVTIMEO, int(5000 * PATIENCE))
     made.connect(endpoint)
     return made
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import zmq
 
-from belfry import Server, now, request, until
+from belfry import PATIENCE, Server, now, request, until
 from sse import Stream, numbers
 
 
@@ -153,7 +153,7 @@ def test_a_user_has_one_channel_on_all_devices(hub, worker):
         bob.connected()
         client = zmq.Context.instance().socket(zmq.REQ)
         client.connect(hub.endpoint("publish"))
-        client.setsockopt(zmq.RCVTIMEO, 10000)
+        client.setsockopt(zmq.RCVTIMEO, int(10000 * PATIENCE))
         client.send_multipart([b"user:alice", b"note", b"for alice"])
         answer = client.recv_multipart()
         client.close(0)
@@ -558,7 +558,7 @@ def test_methods_and_paths(site):
     for path in ("/history?channel=a", "/poll?channel=a&wait=20", "/ready"):
         began = now()
         head = request(site, "HEAD", "/events" + path)
-        assert head.status == 200 and not head.body and now() - began < 5
+        assert head.status == 200 and not head.body and now() - began < min(5 * PATIENCE, 15)
 
 
 @pytest.mark.options(origins="https://app.example")

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import zmq
 
-from belfry import Worker, command, request, until
+from belfry import PATIENCE, Worker, command, request, until
 from sse import Stream, numbers
 
 ID = re.compile(r"^[^\s,-][^\s,]*-\d+$")
@@ -235,7 +235,7 @@ def test_a_long_poll_waits_and_is_answered_by_an_event(site):
         site.url, start["cursor"])], stdout=subprocess.PIPE)
     until(lambda: "room:1" in command(site.world, "streams").stdout, 10, "the poll waits")
     sent = site.send("room:1", {"n": 1})
-    answer = json.loads(waiting.communicate(timeout=10)[0])
+    answer = json.loads(waiting.communicate(timeout=10 * PATIENCE)[0])
     assert [event["id"] for event in answer["events"]] == [sent] and answer["cursor"] == sent
 
 
@@ -243,7 +243,7 @@ def test_publishing_by_zeromq_prints_the_id(hub, site):
     with Stream(site, channel="room:1") as stream:
         stream.connected()
         client = zmq.Context.instance().socket(zmq.REQ)
-        client.setsockopt(zmq.RCVTIMEO, 10000)
+        client.setsockopt(zmq.RCVTIMEO, int(10000 * PATIENCE))
         client.connect(hub.endpoint("publish"))
         client.send_multipart([b"room:1", b"note", b"hello"])
         verdict, sent = client.recv_multipart()
