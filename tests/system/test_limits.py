@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from belfry import command, until
+from belfry import command, now, until
 from sse import Stream
 
 MANY = 100
@@ -183,7 +183,7 @@ def test_a_flood_of_bad_tokens_is_not_looked_at(users, site, worker):
     good, flood = users("alice"), forwarded("192.0.2.1")
     bad = {"Authorization": good["Authorization"] + "x", **flood}
     assert history(site, {**good, **flood}).status == 200
-    checked = figure(site, "belfry_tokens_checked_total")
+    checked, began = figure(site, "belfry_tokens_checked_total"), now()
     answers = [history(site, bad) for _ in range(30)]
     assert answers[0].problem(401, "invalid_token")
     assert refusal(until(lambda: [a for a in [history(site, bad)] if a.status == 429], 20)[0]) == "rate_tokens is 1 a second"
@@ -191,8 +191,9 @@ def test_a_flood_of_bad_tokens_is_not_looked_at(users, site, worker):
     assert history(site, {**good, **flood}).status == 200
     history(site, {"Authorization": bad["Authorization"], **forwarded("192.0.2.2")}).problem(401)
     until(lambda: figure(site, "belfry_tokens_limited_total") > 20)
-    assert figure(site, "belfry_tokens_checked_total") < checked + 10
-    assert worker.log().count("token refused") < 10
+    most = 5 + now() - began
+    assert figure(site, "belfry_tokens_checked_total") < checked + most
+    assert worker.log().count("token refused") < most
 
 
 @pytest.mark.options(trusted_proxies="")
