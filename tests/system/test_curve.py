@@ -293,7 +293,7 @@ def test_tools_and_the_worker_say_which_key_is_wrong(net):
             ({"curve_server": net.path("stranger.pub")}, 75, "is not the one of curve_server")):
         net.world.set(curve_key=net.path("web"), curve_server=net.path("hub.pub"))
         net.world.set(**wrong)
-        for words in (("pub", "a", "b"), ("sub", "a", "--timeout", "1"), ("stats",)):
+        for words in (("pub", "a", "b"), ("sub", "a", "--timeout", "%dms" % (1000 * PATIENCE)), ("stats",)):
             done = command(net.world, *words)
             assert done.returncode == code and says in done.stderr, (words, done)
         worker = Worker(net.world).start()
