@@ -49,7 +49,7 @@ class Client:
 
     def close(self, again):
         if self.is_there:
-            self.gone_at = now()
+            self.gone_at = self.play.looked     # later looks may have been held up
         self.is_there, self.again = False, now() + again
         self.play.unregister(self)
         self.watch.peer.close()
@@ -84,6 +84,7 @@ class Play:
         self.hub, self.worker, self.world = hub, worker, worker.world
         self.poll, self.by_fd, self.is_calm, self.leaves, self.stops = select.poll(), {}, False, 0, []
         self.kills = self.checks = self.wrong = self.hubs = self.pauses = 0
+        self.looked = now()     # when whoever was cut before has been noticed
         self.clients = [Client(self, "u%d" % n, random.sample(CHANNELS, random.randint(1, 3)), False)
                         for n in range(USERS)]
         self.clients += [Client(self, "w%d" % n, CHANNELS, True) for n in range(WATCHERS)]
@@ -111,9 +112,11 @@ class Play:
             for client in self.clients:
                 if not client.watch and now() >= client.again:
                     client.open()
+            look = now()
             for fd, _ in self.poll.poll(20):
                 if fd in self.by_fd:
                     self.by_fd[fd].pump()
+            self.looked = look
             for stop in [stop for stop in self.stops if stop[0] <= now()]:
                 signal_pid(stop[1], signal.SIGCONT)
                 self.stops.remove(stop)
@@ -209,7 +212,7 @@ class Play:
             self.leave_some()
             self.burst(min(BURST, kills - self.kills))
             self.settle()
-            self.turn(LEASE + GRACE + 1)
+            self.turn(LEASE + GRACE + PATIENCE)
             self.check()
             for client in self.clients:
                 client.again = min(client.again, now())
