@@ -134,7 +134,7 @@ def test_tabs_share_one_stream_and_hand_it_over(front, browser):
     page.open().live()
     third = page.tab(front.url)
     page.open(last=3).live()
-    assert streams(front) == 1
+    until(lambda: streams(front) == 1)
     send(front, 0, 5)
     for tab in (third, second, first):
         page.driver.switch_to.window(tab)
