@@ -94,6 +94,7 @@ class Program:
         self.name, self.args, self.ready = name, args, ready
         self.path = os.path.join(world.dir, "%s.%d.log" % (name, world.started))
         world.started += 1
+        self.is_over = False    # it ended, and all of its session: its pid may be another one's
         with open(self.path, "wb") as log:
             # Whatever ends this test ends the program: nothing outlives a killed pytest. SIGINT is
             # there again where pytest runs in the background of a shell.
@@ -142,13 +143,16 @@ class Program:
         for pid in session(self.pid):
             signal_pid(pid, signal.SIGKILL)
         until(lambda: not session(self.pid), 5, "%s: processes of its session are gone" % self.name)
+        self.is_over = True
         return code
 
     def stop(self, within=20):
         """Asks it to end; returns its exit code."""
         if self.alive:
             self.signal(signal.SIGTERM)
-        return self.wait(within)
+        code = self.wait(within)
+        self.is_over = self.is_over or not session(self.pid)
+        return code
 
     def signal(self, sig):
         signal_pid(self.pid, sig)
@@ -171,6 +175,7 @@ class Heir(Program):
 
     def __init__(self, world, old, pid):        # pylint: disable=super-init-not-called
         self.name, self.args, self.ready, self.path = old.name, old.args, old.ready, old.path
+        self.is_over = False
         self.process = types.SimpleNamespace(pid=pid, returncode=None, poll=self._poll)
         world.programs.append(self)
 
@@ -283,7 +288,7 @@ class World:
             except AssertionError as slow:
                 left.append(str(slow))
                 program.kill()
-        for program in self.programs:
+        for program in [program for program in self.programs if not program.is_over]:
             with contextlib.suppress(AssertionError):   # h2o's helper sees that it is alone, and ends
                 until(lambda leader=program.pid: not session(leader), 2)
             for pid in session(program.pid):
