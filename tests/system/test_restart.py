@@ -245,8 +245,10 @@ def test_run_survives_kill_9_of_the_hub():
     world, port = World(), free_port()
 
     def pid_of(program):
-        return subprocess.run(["pgrep", "-f", "%s --run %s/r" % (program, world.dir)], text=True,
-                              stdout=subprocess.PIPE, check=True).stdout.split()[-1]
+        # While one takes over from another, a look from the lowest number to the highest may miss both.
+        look = ["pgrep", "-f", "%s --run %s/r" % (program, world.dir)]
+        return until(lambda: subprocess.run(look, text=True, stdout=subprocess.PIPE,
+                                            check=False).stdout.split(), 5, program)[-1]
     try:
         run = world.program(ROOT + "/scripts/run", "--port", str(port), "--run", world.folder("r", 0o750),
                             "--data", world.folder("d"), env=dict(clean_environment(), MAKEFLAGS=""),
