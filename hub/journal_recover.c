@@ -61,24 +61,28 @@ static bool salvage_all(struct recovery *r)
                                .to = &r->to,
                                .rising = QUERY_CHANNELS_UP,
                                .falling = QUERY_CHANNELS_DOWN,
+                               .known = QUERY_CHANNELS_KNOWN,
                                .add = QUERY_SALVAGED_CHANNEL,
                                .columns = 8};
     struct salvage events = {.from = &r->from,
                              .to = &r->to,
                              .rising = QUERY_EVENTS_UP,
                              .falling = QUERY_EVENTS_DOWN,
+                             .known = QUERY_EVENTS_KNOWN,
                              .add = QUERY_APPEND_EVENT,
                              .columns = 11};
     struct salvage keys = {.from = &r->from,
                            .to = &r->to,
                            .rising = QUERY_KEYS_UP,
                            .falling = QUERY_KEYS_DOWN,
+                           .known = QUERY_KEYS_KNOWN,
                            .add = QUERY_SALVAGED_KEY,
                            .columns = 9};
     struct salvage accounts = {.from = &r->from,
                                .to = &r->to,
                                .rising = QUERY_ACCOUNTS_UP,
                                .falling = QUERY_ACCOUNTS_DOWN,
+                               .known = QUERY_ACCOUNTS_KNOWN,
                                .add = QUERY_SALVAGED_ACCOUNT,
                                .columns = 6};
     if (!salvage_table(&channels, UNKNOWN) || !salvage_table(&events, last) ||
@@ -118,15 +122,17 @@ static bool drop_events(struct recovery *r, enum query query, Msec latest)
 
 /* Rows that can be read, and cannot be. Events of channels whose name is lost go too. Where meta
  * cannot be believed, their order alone tells which times are wrong; the clock may be, and drops
- * nothing. */
+ * nothing. It tells at most that the newest event is not as late as it says. */
 static void drop_impossible(struct recovery *r)
 {
     Msec latest = r->out->is_unknown ? NUMBER_MOST : r->ledger.time;
     if (run(r, QUERY_DROP_IMPOSSIBLE_CHANNELS, 0, 0, 0))
         r->out->has_lost_channels = true;
     drop_events(r, QUERY_DROP_IMPOSSIBLE_EVENTS, latest);
-    if (r->out->is_unknown)
+    if (r->out->is_unknown) {
         drop_events(r, QUERY_DROP_UNTIMELY_EVENTS, latest);
+        run(r, QUERY_TAME_NEWEST_EVENT, clock_wall(), 0, 0);
+    }
     if (drop_events(r, QUERY_DROP_NAMELESS_EVENTS, latest))
         r->out->has_lost_channels = true;
     if (run(r, QUERY_DROP_IMPOSSIBLE_KEYS, latest, 0, 0))

@@ -1,6 +1,7 @@
 /* journal_salvage -- copies the rows of one table from a file that is damaged to one that is not:
  * from below as far as it can be read, from above as far as it can be read, and what is between
- * again in halves, until all that is left are holes. */
+ * again in two parts, until all that is left are holes. An index tells which keys there were: what
+ * lies between two pages that cannot be read is found by them, wherever in the range it lies. */
 #ifndef BELFRY_JOURNAL_SALVAGE_H
 #define BELFRY_JOURNAL_SALVAGE_H
 
@@ -9,6 +10,7 @@
 struct salvage {
     struct db *from, *to;
     enum query rising, falling; /* rows between ?1 and ?2, their key in the first column */
+    enum query known;           /* keys, by an index alone */
     enum query add;
     int columns;
     /* answers */

@@ -36,7 +36,7 @@ UPDATE channel
 -- name: doubtful_event
 SELECT position
   FROM (SELECT * FROM event ORDER BY position DESC LIMIT ?1) AS newest
- WHERE position > ?2 OR time > ?3 OR flags NOT IN (0, 1)
+ WHERE position > ?2 OR time NOT BETWEEN 0 AND ?3 OR flags NOT IN (0, 1)
     OR size NOT BETWEEN length(CAST(data AS BLOB)) AND 1 << 40
     OR NOT EXISTS (SELECT 1 FROM channel WHERE row = newest.channel)
     OR NOT EXISTS (SELECT 1 FROM event INDEXED BY event_channel
@@ -197,24 +197,32 @@ SELECT row, name, last, floor, floor_time, count, bytes, oldest FROM channel NOT
 -- name: channels_down
 SELECT row, name, last, floor, floor_time, count, bytes, oldest FROM channel NOT INDEXED
  WHERE row > ?1 AND row < ?2 ORDER BY row DESC;
+-- name: channels_known
+SELECT row FROM channel INDEXED BY sqlite_autoindex_channel_1;
 -- name: events_up
 SELECT position, channel, time, size, flags, expires, name, user, exclude, recipient, data
   FROM event NOT INDEXED WHERE position > ?1 AND position < ?2 ORDER BY position;
 -- name: events_down
 SELECT position, channel, time, size, flags, expires, name, user, exclude, recipient, data
   FROM event NOT INDEXED WHERE position > ?1 AND position < ?2 ORDER BY position DESC;
+-- name: events_known
+SELECT position FROM event INDEXED BY event_channel;
 -- name: keys_up
 SELECT number, user, key, print_a, print_b, first, n, time, answers FROM idempotency NOT INDEXED
  WHERE number > ?1 AND number < ?2 ORDER BY number;
 -- name: keys_down
 SELECT number, user, key, print_a, print_b, first, n, time, answers FROM idempotency NOT INDEXED
  WHERE number > ?1 AND number < ?2 ORDER BY number DESC;
+-- name: keys_known
+SELECT number FROM idempotency INDEXED BY sqlite_autoindex_idempotency_1;
 -- name: accounts_up
 SELECT number, kind, user, name, value, time FROM account NOT INDEXED
  WHERE number > ?1 AND number < ?2 ORDER BY number;
 -- name: accounts_down
 SELECT number, kind, user, name, value, time FROM account NOT INDEXED
  WHERE number > ?1 AND number < ?2 ORDER BY number DESC;
+-- name: accounts_known
+SELECT number FROM account INDEXED BY sqlite_autoindex_account_1;
 -- name: salvaged_account
 INSERT INTO account (number, kind, user, name, value, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 -- name: salvaged_channel
@@ -229,17 +237,26 @@ DELETE FROM channel
     OR name GLOB '*[' || char(1) || '-' || char(31) || ']*';
 -- name: drop_impossible_events
 DELETE FROM event
- WHERE time > ?1 OR flags NOT IN (0, 1)
+ WHERE time NOT BETWEEN 0 AND ?1 OR flags NOT IN (0, 1)
     OR size NOT BETWEEN length(CAST(data AS BLOB)) AND 1 << 40
 RETURNING position;
 -- name: drop_untimely_events
 DELETE FROM event
  WHERE position IN (SELECT position
-                      FROM (SELECT position, time, lag(time, 1, 0) OVER w AS before,
-                                   lead(time) OVER w AS after
-                              FROM event WINDOW w AS (ORDER BY position))
+                      FROM (SELECT position, time, ifnull(min(time) OVER before, 0) AS before,
+                                   min(time) OVER after AS after
+                              FROM event
+                            WINDOW before AS (ORDER BY position
+                                              ROWS BETWEEN 8 PRECEDING AND 1 PRECEDING),
+                                   after AS (ORDER BY position
+                                             ROWS BETWEEN 1 FOLLOWING AND 8 FOLLOWING))
                      WHERE before <= after AND time > after)
 RETURNING position;
+-- name: tame_newest_event
+UPDATE event
+   SET time = before.time
+  FROM (SELECT position, time FROM event ORDER BY position DESC LIMIT 1 OFFSET 1) AS before
+ WHERE event.position > before.position AND event.time > max(?1, before.time) + 86400000;
 -- name: drop_nameless_events
 DELETE FROM event WHERE channel NOT IN (SELECT row FROM channel)
 RETURNING position;
@@ -248,7 +265,7 @@ DELETE FROM idempotency WHERE time > ?1;
 -- name: last_position
 SELECT max(position) FROM event;
 -- name: newest_times
-SELECT min(time) FROM (SELECT time FROM event ORDER BY position DESC LIMIT 2);
+SELECT max(0, min(time)) FROM (SELECT time FROM event ORDER BY position DESC LIMIT 2);
 -- name: last_time
 SELECT max(time) FROM event;
 -- name: limit_floors

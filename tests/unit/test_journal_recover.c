@@ -323,6 +323,62 @@ static void an_event_that_cannot_be_is_missing_above_a_page_that_cannot_be_read(
     expect_gap(f, 2403);
 }
 
+/* Of a log whose beginning was pruned the first page that is left, and another one. */
+static void two_damaged_pages_cost_their_own_rows(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    static const char moved[] =
+        "UPDATE event SET position = position + 1000000;"
+        "UPDATE idempotency SET first = first + 1000000;"
+        "UPDATE channel SET last = last + 1000000, floor = 1000000 + floor;"
+        "UPDATE epoch SET first = first + 1000000 WHERE first > 0;"
+        "UPDATE meta SET head = head + 1000000, counted = counted + 1000000,"
+        " floor = floor + 1000000";
+    static const char *const others[] = {"event 1000:", "event 2500:"};
+    bool has_head = true;
+    original_put_changed(f, moved);
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_int_equal(r.events, EVENTS - 40);
+    for (size_t i = 0; i < 2 * COUNT_OF(others); i++, has_head = i < COUNT_OF(others)) {
+        original_put_changed(f, moved);
+        original_change(f, has_head ? "" : "DELETE FROM meta");
+        spoil_page_of(f, "event 1:");
+        spoil_page_of(f, others[i % COUNT_OF(others)]);
+        assert_true(journal_recover(f->path, &r, &f->why));
+        assert_in_range(r.events, EVENTS - 40 - 100, EVENTS - 40);
+    }
+}
+
+/* Where meta is gone, an event of the far future must not be the log's time for good. */
+static void the_newest_event_is_not_the_time_of_all_to_come(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    static const char *const where[] = {"position = 2500", "position IN (1500, 1501)"};
+    for (size_t i = 0; i < COUNT_OF(where); i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql, "DELETE FROM meta; UPDATE event SET time = time * 1000 WHERE %s",
+                 where[i]);
+        original_put_changed(f, sql);
+        assert_true(journal_recover(f->path, &r, &f->why));
+        assert_true(fixture_open(f));
+        assert_in_range(f->state.time, 1, clock_wall() + 86400000);
+        fixture_close(f);
+    }
+}
+
+static void an_event_before_all_times_costs_its_channel_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    original_put_changed(f, "UPDATE event SET time = -1 WHERE position = 2500");
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_false(r.is_unknown);
+    assert_int_equal(r.gapped, 1);
+    assert_int_equal(r.lost_upto, 2500);
+}
+
 /* A journal with two rows about users, of which one cannot be. */
 static void rows_about_users_are_recovered(void **state)
 {
@@ -467,6 +523,9 @@ int main(void)
         ONE(rows_numbered_far_above_the_head_are_recovered),
         ONE(times_that_cannot_be_are_dropped),
         ONE(an_event_that_cannot_be_is_missing_above_a_page_that_cannot_be_read),
+        ONE(two_damaged_pages_cost_their_own_rows),
+        ONE(the_newest_event_is_not_the_time_of_all_to_come),
+        ONE(an_event_before_all_times_costs_its_channel_alone),
         ONE(rows_about_users_are_recovered),
         ONE(users_of_an_upgraded_file_are_recovered_without_its_head),
         ONE(the_damaged_file_is_kept),
