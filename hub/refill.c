@@ -102,6 +102,7 @@ static void send_gap(struct hub *h, struct peer *p, struct losses *l)
     peer_send(h, p, VERB_GAP, &body);
     buf_clear(&l->names);
     buf_clear(&l->floors);
+    l->oldest = 0;
 }
 
 /* Names what was pruned before it could be sent, in pieces; each floor once. */
