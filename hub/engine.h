@@ -12,6 +12,7 @@
 #include "fleeting.h"
 #include "hook.h"
 #include "hub.h"
+#include "kick.h"
 #include "metrics.h"
 #include "peer.h"
 #include "presence.h"
@@ -54,6 +55,7 @@ struct hub {
     struct list waiting; /* questions that would change them, too: after it */
     size_t waiting_count;
     struct tickets tickets;
+    struct kicks kicks;
     struct limits limits; /* of users */
     struct ring ring;
     struct buf packed; /* an event, on its way into a frame */

@@ -126,6 +126,7 @@ static void welcome(struct hub *h, struct peer *p, const struct msg_hello *m)
     account_welcome(h, p);
     if (p->is_gone)
         return;
+    kick_welcome(h, p);
     if (j.from < h->through)
         peer_make_lag(h, p, j.from);
     else

@@ -31,6 +31,7 @@ struct hub *hub_new(const struct options *o, struct hub_out out)
     clients_init(&h->clients);
     seen_init(&h->seen);
     tickets_init(&h->tickets);
+    kicks_init(&h->kicks);
     limits_init(&h->limits, o, 1);
     fleeting_init(&h->fleeting);
     presence_init(&h->presence);
@@ -76,6 +77,7 @@ void hub_free(struct hub *h)
     account_fini(h);
     admin_fini(h);
     tickets_fini(&h->tickets);
+    kicks_fini(&h->kicks);
     presence_fini(h);
     typing_fini(&h->typing);
     changes_fini(h);

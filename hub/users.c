@@ -254,16 +254,7 @@ bool users_kick(struct hub *h, struct asker *a, const Json *question, struct fau
     bool is_client = client_find(h, name) != NULL;
     if (!is_client && !user_is_valid(name, "name", why))
         return false;
-    struct peer *p;
-    for (size_t at = 0; (p = map_next(&h->peers.by_id, &at));) {
-        struct buf body;
-        if (!p->is_welcome)
-            continue;
-        buf_init(&body, BODY_MAX);
-        msg_kick_pack(&body, &(struct msg_kick){.user = is_client ? STR_NONE : name,
-                                                .client = is_client ? name : STR_NONE});
-        peer_send(h, p, VERB_KICK, &body);
-    }
+    kick(h, name, is_client);
     admin_answer(h, a, STR_NONE);
     return true;
 }

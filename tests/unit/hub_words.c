@@ -190,6 +190,7 @@ void hub_words(struct buf *out, int verb, Str body)
 {
     buf_putz(out, verb_name(verb));
     struct msg_gap gap;
+    struct msg_kick kick;
     struct msg_reject reject;
     struct msg_beat beat;
     if (verb == VERB_EVENT) {
@@ -205,6 +206,8 @@ void hub_words(struct buf *out, int verb, Str body)
         put_welcome(out, body);
     } else if (verb == VERB_TICKETED || verb == VERB_REDEEMED) {
         put_ticket(out, verb, body);
+    } else if (verb == VERB_KICK && msg_kick_unpack(body, &kick)) {
+        buf_printf(out, " %.*s", FMT(kick.client.len ? kick.client : kick.user));
     } else if (verb == VERB_ACCOUNTS) {
         put_accounts(out, body);
     } else if (verb == VERB_PUBLISHED) {

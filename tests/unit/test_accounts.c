@@ -316,6 +316,30 @@ static void a_ticket_is_good_once_and_for_half_a_minute(void **state)
     assert_int_equal(b->hub->tickets.by_user.len, 0);
 }
 
+/* Who greets soon after may not have heard it. */
+static void a_kick_is_said_again_to_who_greets_soon_after(void **state)
+{
+    struct bench *b = *state;
+    hello(b, "w1", 0, "");
+    heard(b, "w1");
+    admin(b, "{\"do\":\"kick\",\"name\":\"ann\"}");
+    admin(b, "{\"do\":\"kick\",\"name\":\"bob\"}");
+    expect(b, "w1", "KICK ann | KICK bob");
+    hello(b, "w2", 0, "");
+    expect(b, "w2", "WELCOME from=0 | KICK ann | KICK bob");
+    elapse(b, 2500);
+    admin(b, "{\"do\":\"kick\",\"name\":\"eve\"}");
+    elapse(b, 2500);
+    hello(b, "w3", 0, "");
+    expect(b, "w3", "WELCOME from=0 | KICK eve");
+    elapse(b, 2500);
+    hello(b, "w4", 0, "");
+    expect(b, "w4", "WELCOME from=0");
+    for (int i = 0; i < 5000; i++)
+        admin(b, "{\"do\":\"kick\",\"name\":\"ann\"}");
+    assert_true(b->hub->kicks.n < 5000);
+}
+
 /* As a worker does whose link broke: it cannot know that it was heard. */
 static void a_ticket_that_is_said_again_is_the_same(void **state)
 {
@@ -401,6 +425,7 @@ int main(void)
         BENCH(what_no_token_can_have_any_more_is_not_kept),
         BENCH(a_clock_that_is_ahead_for_a_while_ends_nothing),
         BENCH(a_ticket_is_good_once_and_for_half_a_minute),
+        BENCH(a_kick_is_said_again_to_who_greets_soon_after),
         BENCH(a_ticket_that_is_said_again_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
