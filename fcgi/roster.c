@@ -222,19 +222,6 @@ void roster_on_event(struct roster *r, const struct event *e)
     item_unref(i);
 }
 
-/* Up to where the name has lost something; 0: it has not. */
-static Position floor_of(const struct msg_gap *m, Str name)
-{
-    Str names = m->channels, floors = m->floors, each, floor;
-    uint64_t at;
-    while (list_next(&names, &each)) {
-        bool has_own = list_next(&floors, &floor) && str_to_u64(floor, &at);
-        if (str_eq(each, name))
-            return has_own ? at : m->oldest.at;
-    }
-    return 0;
-}
-
 /* What is gone of these channels above where the stream is: it may be further than the link was. */
 static void tell_gap(struct stream *s, const struct msg_gap *m)
 {
@@ -243,7 +230,7 @@ static void tell_gap(struct stream *s, const struct msg_gap *m)
     buf_init(&names, LIST_MAX);
     Cursor at = stream_at(s), oldest = {m->oldest.epoch, 0};
     for (size_t i = 0; i < s->part_count; i++) {
-        Position floor = floor_of(m, s->parts[i].sub->name);
+        Position floor = gap_floor(m, s->parts[i].sub->name);
         if (floor <= at.at || floor <= part_begin(&s->parts[i]))
             continue;
         list_put(&names, s->parts[i].sub->name);

@@ -311,11 +311,25 @@ static void on_event(struct feed *f, Str body, Msec now)
     }
 }
 
+/* Only what is gone above our position: what we had before is no loss. */
 static void on_gap(struct feed *f, Str body)
 {
     struct msg_gap m;
-    if (msg_gap_unpack(body, &m))
-        note_gap(f, m.reason, m.oldest, m.channels);
+    struct buf names;
+    if (!msg_gap_unpack(body, &m))
+        return;
+    buf_init(&names, NOTE_BYTES);
+    Cursor oldest = {m.oldest.epoch, 0};
+    for (Str rest = m.channels, name; list_next(&rest, &name);) {
+        Position floor = gap_floor(&m, name);
+        if (floor <= f->position.at)
+            continue;
+        list_put(&names, name);
+        oldest.at = floor > oldest.at ? floor : oldest.at;
+    }
+    if (oldest.at)
+        note_gap(f, m.reason, oldest, buf_str(&names));
+    buf_fini(&names);
 }
 
 static void on_beat(struct feed *f, Str body)

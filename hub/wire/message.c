@@ -112,3 +112,15 @@ bool list_has(Str list, Str item)
             return true;
     return false;
 }
+
+Position gap_floor(const struct msg_gap *m, Str channel)
+{
+    Str names = m->channels, floors = m->floors, name, floor;
+    uint64_t at;
+    while (list_next(&names, &name)) {
+        bool has_own = list_next(&floors, &floor) && str_to_u64(floor, &at);
+        if (str_eq(name, channel))
+            return has_own ? at : m->oldest.at;
+    }
+    return 0;
+}

@@ -80,4 +80,8 @@ size_t list_count(Str list);
 bool list_is_whole(Str list);
 bool list_has(Str list, Str item);
 
+/* Up to where the channel has lost something; 0: it has not. An older hub says one floor for all.
+ */
+Position gap_floor(const struct msg_gap *m, Str channel);
+
 #endif

@@ -197,6 +197,30 @@ static void feed_says_a_gap_and_goes_on_from_the_fork(void **state)
     side_free(s);
 }
 
+static void feed_says_no_gap_of_what_it_had(void **state)
+{
+    (void)state;
+    struct hub_side *s = side_opened(6, 6);
+    struct buf names, floors;
+    buf_init(&names, 100);
+    buf_init(&floors, 100);
+    list_put(&names, STR("a"));
+    list_put(&floors, STR("6"));
+    HEAR(s, GAP, gap, .reason = GAP_PRUNED, .oldest = {EPOCH, 9}, .channels = buf_str(&names),
+         .floors = buf_str(&floors));
+    expect(s, "");
+    list_put(&names, STR("b"));
+    list_put(&floors, STR("7"));
+    HEAR(s, GAP, gap, .reason = GAP_PRUNED, .oldest = {EPOCH, 9}, .channels = buf_str(&names),
+         .floors = buf_str(&floors));
+    expect(s, "<gap> ");
+    HEAR(s, GAP, gap, .reason = GAP_PRUNED, .oldest = {EPOCH, 9}, .channels = buf_str(&names));
+    expect(s, "<gap> "); /* of an older hub */
+    buf_fini(&names);
+    buf_fini(&floors);
+    side_free(s);
+}
+
 static void feed_takes_a_silent_hub_for_gone(void **state)
 {
     (void)state;
@@ -262,6 +286,7 @@ int main(void)
         cmocka_unit_test(feed_greets_again_after_a_hole_in_the_sequence),
         cmocka_unit_test(feed_greets_again_where_prev_does_not_fit),
         cmocka_unit_test(feed_says_a_gap_and_goes_on_from_the_fork),
+        cmocka_unit_test(feed_says_no_gap_of_what_it_had),
         cmocka_unit_test(feed_takes_a_silent_hub_for_gone),
         cmocka_unit_test(feed_lets_go_of_what_the_log_has_while_behind),
         cmocka_unit_test(feed_is_refused_by_name),
