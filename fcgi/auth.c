@@ -82,6 +82,8 @@ static bool take_token(const struct judges *d, Str text, struct visitor *out, st
 {
     struct fault reason = {0};
     bool ours = is_ours(text);
+    if (ours && !d->accounts && d->is_spent)
+        return fail(why, REFUSE_LIMIT, "rate_tokens");
     if (ours && !d->accounts)
         return fail(why, REFUSE_HUB_AWAY, "whose token it is cannot be known yet");
     out->token = find_token(d, text, &reason);

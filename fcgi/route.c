@@ -292,11 +292,21 @@ static void enter(struct visit *v, const struct route *r)
         proceed(v);
 }
 
-/* Nothing was charged yet, nothing was kept but the name. */
+/* Nothing was kept but the name. */
 static void again(struct visit *v)
 {
     buf_clear(&v->name);
     route(v);
+}
+
+/* Until it is known whose token it is, it is its address's. */
+static void wait_for_user(struct visit *v, const struct route *r)
+{
+    struct fault why;
+    if (visit_admit(v, r->rate, &why))
+        held_put(v, again);
+    else
+        visit_refuse(v, &why);
 }
 
 void route(struct visit *v)
@@ -315,7 +325,7 @@ void route(struct visit *v)
     else if (prepare(v, r, query, &why))
         enter(v, r);
     else if (why.code == REFUSE_HUB_AWAY && !v->was_held)
-        held_put(v, again); /* whose token it is */
+        wait_for_user(v, r);
     else
         visit_refuse(v, &why);
 }

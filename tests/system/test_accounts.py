@@ -123,6 +123,24 @@ def test_a_token_of_our_own_waits_for_the_hub(world, hub, worker):
         assert b"Status: 200" in fastcgi.answer(peer)
 
 
+@pytest.mark.options(max_waiting=100, rate_connects=5, hub_wait="60s", trusted_proxies="")
+def test_tokens_that_may_be_our_own_do_not_fill_the_waiting_room(hub, worker):
+    """Until it is known whose they are, they are their address's."""
+    hub.stop()
+    worker.restart()
+    peers = [fastcgi.connect(worker, 30) for _ in range(200)]
+    for peer in peers[:-1]:
+        peer.sendall(fastcgi.get("/events/poll?channel=a&wait=0", REMOTE_ADDR="192.0.2.1",
+                                 HTTP_AUTHORIZATION="Bearer nobody-s"))
+    peers[-1].sendall(fastcgi.get("/events/poll?channel=a&wait=0", REMOTE_ADDR="192.0.2.2"))
+    hub.start()
+    codes = [int(fastcgi.answer(peer).split()[1]) for peer in peers]
+    assert codes[-1] == 403, "who shows nothing is not let in; there was room"
+    assert codes.count(401) < 100 and codes.count(401) + codes.count(429) == len(codes) - 1
+    for peer in peers:
+        peer.close()
+
+
 def test_a_token_of_our_own_and_a_cgi_program_on_its_own(world, hub):
     """Which begins with its request, before the hub has told it of anybody."""
     alice = own_token(world, "alice")["Authorization"]
