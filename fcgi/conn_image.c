@@ -9,8 +9,6 @@ static Msec left_of(const struct conn *c)
     return at > now ? at - now : 1;
 }
 
-enum given { GIVEN, STAYS, NOT_WANTED };
-
 static enum given conn_give(const struct conn *c, image_giver *give, void *ctx)
 {
     struct portrait p = {.wait = 0};

@@ -10,6 +10,7 @@
 #include "supervise.h"
 #include "wire/refusal.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -163,10 +164,13 @@ bool give_has_heir(const struct give *g)
 void give_late(struct give *g)
 {
     struct worker *w = g->worker;
-    if (!g->has_heir || !conns_pass_on(w->conns, pass_on, g) || !roster_streams(w->roster))
-        return;
-    (void)pipes_give(&w->pipes, clock_mono(), pass_on, g);
-    roster_abandon(w->roster);
+    if (g->has_heir && conns_pass_on(w->conns, pass_on, g))
+        (void)pipes_pass_on(&w->pipes, clock_mono(), pass_on, g);
+}
+
+void give_signal(const struct give *g, int number)
+{
+    kill((pid_t)g->heir, number);
 }
 
 static void let_go(struct give *g)

@@ -22,6 +22,8 @@ bool give_is_over(const struct give *g, Msec now);
 bool give_has_heir(const struct give *g);
 /* The end of each turn from then on: what it can go on with only now is its own, too. */
 void give_late(struct give *g);
+/* A signal for whoever has everything. */
+void give_signal(const struct give *g, int number);
 /* The successor, if there is one still, learns that nothing is its own (unless all was given). */
 void give_free(struct give *g);
 

@@ -181,7 +181,7 @@ void pipes_fini(struct pipes *all)
     pipes_reap(all);
 }
 
-static bool give_one(const struct pipe *p, Msec now, image_giver *give, void *ctx)
+static enum given give_one(const struct pipe *p, Msec now, image_giver *give, void *ctx)
 {
     struct portrait drawn = {.wait = 0};
     buf_init(&drawn.stream, IMAGE_BYTES_MAX);
@@ -195,10 +195,16 @@ static bool give_one(const struct pipe *p, Msec now, image_giver *give, void *ct
         .poll = buf_str(&drawn.poll),
         .wait = drawn.wait,
     };
-    bool ok = !m.stream.len || give(ctx, &m, &p->fd); /* one that has ended just now stays */
+    bool is_over = !m.stream.len; /* it has ended just now */
+    enum given done = is_over ? STAYS : give(ctx, &m, &p->fd) ? GIVEN : NOT_WANTED;
     buf_fini(&drawn.stream);
     buf_fini(&drawn.poll);
-    return ok;
+    return done;
+}
+
+static bool has_stream(const struct pipe *p)
+{
+    return p->outlet.owner && p->outlet.owner_ops->draw;
 }
 
 bool pipes_give(const struct pipes *all, Msec now, image_giver *give, void *ctx)
@@ -207,8 +213,22 @@ bool pipes_give(const struct pipes *all, Msec now, image_giver *give, void *ctx)
     LIST_EACH(node, safe, &all->open)
     {
         const struct pipe *p = CONTAINER_OF(node, struct pipe, node);
-        bool has_stream = p->outlet.owner && p->outlet.owner_ops->draw;
-        if (has_stream && !give_one(p, now, give, ctx))
+        if (has_stream(p) && give_one(p, now, give, ctx) == NOT_WANTED)
+            return false;
+    }
+    return true;
+}
+
+bool pipes_pass_on(struct pipes *all, Msec now, image_giver *give, void *ctx)
+{
+    struct list *node, *safe;
+    LIST_EACH(node, safe, &all->open)
+    {
+        struct pipe *p = CONTAINER_OF(node, struct pipe, node);
+        enum given done = has_stream(p) ? give_one(p, now, give, ctx) : STAYS;
+        if (done == GIVEN)
+            doom(p);
+        if (done == NOT_WANTED)
             return false;
     }
     return true;

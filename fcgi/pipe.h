@@ -31,6 +31,8 @@ struct outlet *pipe_new(struct pipes *all, int fd);
 
 /* For a successor: each one that has a stream. False: `give` did not want one. */
 bool pipes_give(const struct pipes *p, Msec now, image_giver *give, void *ctx);
+/* The same for those that it can go on with only now: they are closed here, without a word. */
+bool pipes_pass_on(struct pipes *p, Msec now, image_giver *give, void *ctx);
 struct outlet *pipe_restore(struct pipes *all, int fd, const struct image_outlet *m);
 
 #endif

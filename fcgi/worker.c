@@ -12,6 +12,7 @@
 #include "wait.h"
 #include "wire/names.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 enum { BUSY = 2, GATHER_MS = 1 };
@@ -19,17 +20,25 @@ enum { BUSY = 2, GATHER_MS = 1 };
 #define SOON  ((Msec)5)
 #define DRAIN ((Msec)5000) /* over so long the streams are spread that go at a stop */
 
+/* A request may wait for the hub, for the application to say who it is, and what that one may, and
+ * then for its answer. Who is replaced has time for all that; who stops, for the longest. */
+static Msec patience(const struct worker *w)
+{
+    const struct options *o = w->options;
+    if (worker_has_heir(w))
+        return o->hub_wait + 3 * o->publish_timeout;
+    return o->publish_timeout > o->hub_wait ? o->publish_timeout : o->hub_wait;
+}
+
 /* Nothing is owed to anybody: no stream, no request, no byte. */
 static bool is_done(struct worker *w, Msec now)
 {
-    const struct options *o = w->options;
     bool is_idle = roster_streams(w->roster) == 0 && w->visits == 0 && pipes_are_idle(&w->pipes);
-    Msec most = o->publish_timeout > o->hub_wait ? o->publish_timeout : o->hub_wait;
     if (w->number == 0)
         return is_idle; /* a CGI program has nothing to wait for */
     if (!w->is_stopping)
         return false;
-    if (now > w->stop_at + most)
+    if (now > w->stop_at + patience(w))
         return true;
     return is_idle && (!w->take || take_is_over(w->take)) &&
            (!w->conns || conns_are_idle(w->conns)) &&
@@ -175,6 +184,8 @@ void worker_run(struct worker *w)
 
 void worker_stop(struct worker *w)
 {
+    if (worker_has_heir(w))
+        give_signal(w->give, SIGTERM); /* it may have come while all was being given */
     if (w->is_stopping)
         return;
     w->is_stopping = true;
@@ -191,7 +202,9 @@ void worker_stop(struct worker *w)
 void worker_renew(struct worker *w)
 {
     end_give(w, loop_now(w->loop));
-    if (w->is_stopping || w->give || !w->conns)
+    if (worker_has_heir(w))
+        give_signal(w->give, SIGHUP);
+    else if (w->is_stopping || w->give || !w->conns)
         log_warn("takeover not begun",
                  kz("reason", w->is_stopping ? "this worker stops" : "one has begun"));
     else

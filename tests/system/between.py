@@ -3,7 +3,7 @@
 takeover to and fro, and does something bad before one of them.
 
 What is bad, and when, is in the file `between.json` beside it: {"real", "before": 1..8, "do", "old"}:
-`kill_new`, `kill_old`, `hang`, `garble`, `version`, `nonsense`, `exit`."""
+`kill_new`, `kill_old`, `hang`, `pause` (there is a file `paused` then, until there is a file `go`), `garble`, `version`, `nonsense`, `exit`."""
 import json
 import os
 import select
@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 NAME = "FCGI_HERITAGE"
@@ -43,6 +44,11 @@ def spoil(data, fds, task):
         sys.exit()
     if what == "hang":
         signal.pause()
+    if what == "pause":
+        with open(os.path.join(HERE, "paused"), "wb"):
+            pass
+        while not os.path.exists(os.path.join(HERE, "go")):
+            time.sleep(0.01)
     if what == "version":
         return data[:4] + b"\x09" + data[5:]
     if what == "nonsense":

@@ -13,6 +13,7 @@ from belfry import BUILD, PATIENCE, command, free_port, now, until
 from sse import Stream
 from test_identity import bearer
 from test_limits import figure
+from test_takeover import in_background
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 
@@ -155,13 +156,18 @@ def test_without_an_answer_nothing_is_let_in(app, site, hub):
 @pytest.mark.options(hook_timeout="20s")
 def test_nobody_else_waits_for_a_slow_one(http, site):
     http.answer = lambda question: None
-    with Stream(site, channel="a") as stream, Stream(site, channel="room:1"):
+    with Stream(site, channel="a") as stream:
         stream.connected()
-        until(lambda: http.questions(ask="channel"))
         began = now()
+        slow = in_background(lambda: (site.get("/poll", channel="room:1", wait=0).status, now()))
+        until(lambda: http.questions(ask="channel"))
         for n in range(50):
             assert site.post("/send", {"channel": "a", "data": n}).status == 200
-        assert len(stream.take(50)) == 50 and now() - began < min(4 * PATIENCE, 16)
+        assert len(stream.take(50)) == 50
+        ended = now()
+    http.released.set()
+    status, answered = slow()
+    assert status == 503 and ended < answered and ended - began < 20
 
 
 def test_one_that_comes_up_in_time_is_asked_again(app, site):
@@ -358,3 +364,24 @@ def test_a_stream_it_is_asked_about_while_the_worker_is_replaced(http, worker):
         assert b"Status: 200" in fastcgi.answer(other)
         while b'"n":1' not in came:
             came += fastcgi.read_record(peer)[2]
+
+
+@pytest.mark.parametrize("renews", [False, True])
+@pytest.mark.options(hook_timeout="60s", publish_timeout="%dms" % (2000 * PATIENCE), hub_wait="1s",
+                     hook_events="authorize")
+def test_an_application_that_is_slow_twice_while_the_worker_is_replaced(http, worker, renews):
+    """Who comes, and what of, each for less than publish_timeout, both for longer."""
+    def answer(_):
+        threading.Event().wait(1.5 * PATIENCE)
+        return ANSWERS
+    http.answer = answer
+    with fastcgi.connect(worker, 30) as peer:
+        peer.sendall(fastcgi.get("/events?channel=room:1"))
+        until(http.questions)
+        if renews:
+            worker.renew()
+        came = b""
+        while b"event: connected" not in came:
+            got = fastcgi.read_record(peer)
+            assert got, came
+            came += got[2]

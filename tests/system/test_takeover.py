@@ -534,3 +534,25 @@ def test_a_poll_that_waits_for_the_hub(hub, worker):
         assert [program.wait() for program in old] == [0, 0]
         peer.sendall(fastcgi.get(keep=True))
         assert b"Status: 200" in fastcgi.answer(peer)
+
+
+@pytest.mark.options(hub_wait="30s")
+def test_more_polls_of_cgi_programs_at_once_than_the_new_one_can_be_told_of(hub, worker):
+    hub.kill()
+    pipes, old = [], worker.program
+    for _ in range(400):
+        reading, writing = os.pipe()
+        with call(worker) as peer:
+            socket.send_fds(peer, [handover_of("/events/poll?channel=a&wait=0")], [writing])
+            assert peer.recv(1) == b"k"
+        os.close(writing)
+        pipes.append(os.fdopen(reading, "rb"))
+    worker.renew()
+    worker.program.signal(signal.SIGSTOP)
+    hub.start()
+    until(lambda: "link welcome" in old.log().rpartition("taken over")[2])
+    until(lambda: len(os.listdir("/proc/%d/fd" % old.pid)) < 300, what="it gives as many as it can")
+    worker.program.signal(signal.SIGCONT)
+    for pipe in pipes:
+        assert pipe.read().startswith(b"Status: 200")
+    assert old.wait() == 0
