@@ -444,8 +444,13 @@ def examine(server, *args, within=90):
     return report, {check["check"]: check for check in report["checks"]}
 
 
+def is_slow(found):
+    """Half a second is much, except on a busy machine: then it is examined again."""
+    return any(check["verdict"] == "warn" for name, check in found[1].items() if name != "leaving")
+
+
 def test_doctor_finds_a_good_mount_well(server):
-    report, checks = examine(server)
+    report, checks = until(lambda: [found for found in [examine(server)] if not is_slow(found)], 60)[0]
     assert report["ok"], report
     assert set(checks) == {"health", "ready", "head", "stream", "delivery", "compression",
                            "heartbeat", "lasting", "leaving"}
@@ -498,7 +503,9 @@ def test_doctor_says_when_nobody_answers(world):
 
 
 def test_the_doctor_is_started_for_people_too(site):
-    done = command(site.world, "doctor", site.url + site.mount + "/", within=90)
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.count("ok    ") == 9
+    def finds_all_well():
+        done = command(site.world, "doctor", site.url + site.mount + "/", within=90)
+        assert done.returncode == 0, done.stdout
+        return done.stdout.count("ok    ") == 9
+    until(finds_all_well, 60)
 
