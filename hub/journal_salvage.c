@@ -47,9 +47,9 @@ static uint64_t copy(struct salvage *s, enum query query, uint64_t after, uint64
     bool is_good = true;
     s->tries++;
     Statement *row = db_query(s->from, query);
-    s->is_hopeless = !row; /* not even the table is known */
-    bind_number(row, 1, after);
-    bind_number(row, 2, before);
+    s->is_hopeless = !row;          /* not even the table is known */
+    bind_number(row, 1, after + 1); /* a page beside it, that of `after`, is not looked at */
+    bind_number(row, 2, before - 1);
     while (is_good && db_row(s->from, row)) {
         uint64_t key = column_number(row, 0);
         bool is_next = query == s->rising ? key > at : key < at;
@@ -128,6 +128,18 @@ static void put_range(struct work *w, uint64_t after, uint64_t before)
     w->todo[w->n++] = (struct range){after, before};
 }
 
+static int bits(uint64_t n)
+{
+    return n ? 64 - __builtin_clzll(n) : 0;
+}
+
+/* By orders of magnitude first: nobody knows how far the numbers go. */
+static uint64_t middle_of(uint64_t low, uint64_t high)
+{
+    int least = bits(low), most = bits(high);
+    return most - least > 2 ? UINT64_C(1) << (least + most) / 2 : low + (high - low) / 2;
+}
+
 /* What neither end of a range led to: in two parts, at the middle one of the rows that should be
  * there. */
 static void split(struct work *w, uint64_t low, uint64_t high)
@@ -141,7 +153,7 @@ static void split(struct work *w, uint64_t low, uint64_t high)
         s->hole = s->hole < high - 1 ? high - 1 : s->hole;
         return;
     }
-    uint64_t middle = has_rows ? w->known.v[first + (end - first) / 2] : low + (high - low) / 2;
+    uint64_t middle = has_rows ? w->known.v[first + (end - first) / 2] : middle_of(low, high);
     put_range(w, low, middle + 1);
     put_range(w, middle, high);
 }

@@ -193,34 +193,34 @@ SELECT 'meta.keys is not the number of rows in idempotency' FROM meta
 
 -- name: channels_up
 SELECT row, name, last, floor, floor_time, count, bytes, oldest FROM channel NOT INDEXED
- WHERE row > ?1 AND row < ?2 ORDER BY row;
+ WHERE row >= ?1 AND row <= ?2 ORDER BY row;
 -- name: channels_down
 SELECT row, name, last, floor, floor_time, count, bytes, oldest FROM channel NOT INDEXED
- WHERE row > ?1 AND row < ?2 ORDER BY row DESC;
+ WHERE row >= ?1 AND row <= ?2 ORDER BY row DESC;
 -- name: channels_known
 SELECT row FROM channel INDEXED BY sqlite_autoindex_channel_1;
 -- name: events_up
 SELECT position, channel, time, size, flags, expires, name, user, exclude, recipient, data
-  FROM event NOT INDEXED WHERE position > ?1 AND position < ?2 ORDER BY position;
+  FROM event NOT INDEXED WHERE position >= ?1 AND position <= ?2 ORDER BY position;
 -- name: events_down
 SELECT position, channel, time, size, flags, expires, name, user, exclude, recipient, data
-  FROM event NOT INDEXED WHERE position > ?1 AND position < ?2 ORDER BY position DESC;
+  FROM event NOT INDEXED WHERE position >= ?1 AND position <= ?2 ORDER BY position DESC;
 -- name: events_known
 SELECT position FROM event INDEXED BY event_channel;
 -- name: keys_up
 SELECT number, user, key, print_a, print_b, first, n, time, answers FROM idempotency NOT INDEXED
- WHERE number > ?1 AND number < ?2 ORDER BY number;
+ WHERE number >= ?1 AND number <= ?2 ORDER BY number;
 -- name: keys_down
 SELECT number, user, key, print_a, print_b, first, n, time, answers FROM idempotency NOT INDEXED
- WHERE number > ?1 AND number < ?2 ORDER BY number DESC;
+ WHERE number >= ?1 AND number <= ?2 ORDER BY number DESC;
 -- name: keys_known
 SELECT number FROM idempotency INDEXED BY sqlite_autoindex_idempotency_1;
 -- name: accounts_up
 SELECT number, kind, user, name, value, time FROM account NOT INDEXED
- WHERE number > ?1 AND number < ?2 ORDER BY number;
+ WHERE number >= ?1 AND number <= ?2 ORDER BY number;
 -- name: accounts_down
 SELECT number, kind, user, name, value, time FROM account NOT INDEXED
- WHERE number > ?1 AND number < ?2 ORDER BY number DESC;
+ WHERE number >= ?1 AND number <= ?2 ORDER BY number DESC;
 -- name: accounts_known
 SELECT number FROM account INDEXED BY sqlite_autoindex_account_1;
 -- name: salvaged_account
@@ -243,14 +243,14 @@ RETURNING position;
 -- name: drop_untimely_events
 DELETE FROM event
  WHERE position IN (SELECT position
-                      FROM (SELECT position, time, ifnull(min(time) OVER before, 0) AS before,
-                                   min(time) OVER after AS after
+                      FROM (SELECT position, time, min(time) OVER before AS before,
+                                   min(time) OVER after AS after, max(time) OVER after AS latest
                               FROM event
                             WINDOW before AS (ORDER BY position
                                               ROWS BETWEEN 8 PRECEDING AND 1 PRECEDING),
                                    after AS (ORDER BY position
                                              ROWS BETWEEN 1 FOLLOWING AND 8 FOLLOWING))
-                     WHERE before <= after AND time > after)
+                     WHERE (before <= after AND time > after) OR (before IS NULL AND time > latest))
 RETURNING position;
 -- name: tame_newest_event
 UPDATE event

@@ -323,6 +323,33 @@ static void an_event_that_cannot_be_is_missing_above_a_page_that_cannot_be_read(
     expect_gap(f, 2403);
 }
 
+/* Whose numbers only an index tells, of which the beginning is gone too, as are both ends of the
+ * table. */
+static void channels_without_ends_and_half_an_index_are_recovered(void **state)
+{
+    struct fixture *f = *state;
+    struct recovered r;
+    static const char more[] =
+        "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+        " INSERT INTO channel (row, name) SELECT i, printf('more:%04d:%0100d', i, i) FROM n";
+    original_put_changed(f, more);
+    struct saved file;
+    saved_load(&file, f->path);
+    for (size_t page = 1; page < file.size / PAGE; page++) {
+        char *at = file.bytes + page * PAGE;
+        bool is_table = at[0] == 13, is_index = at[0] == 10;
+        if ((is_table && (memmem(at, PAGE, "room:3", 6) || memmem(at, PAGE, "more:3000:", 10)) &&
+             !memmem(at, PAGE, "event ", 6)) ||
+            (is_index && memmem(at, PAGE, "more:0100:", 10)))
+            memset(at, 0x5a, PAGE);
+    }
+    saved_store(&file, f->path);
+    free(file.bytes);
+    assert_true(journal_recover(f->path, &r, &f->why));
+    assert_true(r.has_lost_channels);
+    assert_in_range(r.channels, 2700, 2999);
+}
+
 /* Of a log whose beginning was pruned the first page that is left, and another one. */
 static void two_damaged_pages_cost_their_own_rows(void **state)
 {
@@ -524,6 +551,7 @@ int main(void)
         ONE(times_that_cannot_be_are_dropped),
         ONE(an_event_that_cannot_be_is_missing_above_a_page_that_cannot_be_read),
         ONE(two_damaged_pages_cost_their_own_rows),
+        ONE(channels_without_ends_and_half_an_index_are_recovered),
         ONE(the_newest_event_is_not_the_time_of_all_to_come),
         ONE(an_event_before_all_times_costs_its_channel_alone),
         ONE(rows_about_users_are_recovered),
