@@ -124,9 +124,9 @@ static void welcome(struct hub *h, struct peer *p, const struct msg_hello *m)
     log_info("link", kz("peer", p->name), kn("from", j.from), kn("channels", p->subs.len),
              kz("reason", j.reason ? gap_reason_name(j.reason) : "none"));
     account_welcome(h, p);
+    kick_welcome(h, p);
     if (p->is_gone)
         return;
-    kick_welcome(h, p);
     if (j.from < h->through)
         peer_make_lag(h, p, j.from);
     else

@@ -60,7 +60,7 @@ static bool on_send(void *ctx, Str peer, Str header, struct frame *body)
     struct bench *b = ctx;
     struct header head;
     char name[32];
-    if (b->is_cut)
+    if (b->is_cut || (b->cut_at && b->sends >= b->cut_at))
         return false;
     b->sends++;
     snprintf(name, sizeof name, "%.*s", FMT(peer));

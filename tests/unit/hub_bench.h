@@ -30,6 +30,7 @@ struct bench {
     struct list said; /* everything that was not looked at yet */
     struct map seqs;  /* of each link: the last one */
     bool is_cut;      /* sends fail */
+    size_t cut_at;    /* from this one on they do; 0: not so */
     bool bundles;     /* workers read them */
     size_t sends;     /* messages that went out */
     uint64_t ref;     /* of the last request */

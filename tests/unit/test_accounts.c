@@ -340,6 +340,18 @@ static void a_kick_is_said_again_to_who_greets_soon_after(void **state)
     assert_true(b->hub->kicks.n < 5000);
 }
 
+static void who_cannot_be_told_of_a_kick_when_it_greets_is_gone(void **state)
+{
+    struct bench *b = *state;
+    admin(b, "{\"do\":\"kick\",\"name\":\"ann\"}");
+    b->cut_at = b->sends + 2; /* WELCOME and ACCOUNTS go out */
+    hello(b, "w1", 0, "a");
+    settle(b);
+    b->cut_at = 0;
+    assert_int_equal(b->hub->peers.by_id.len, 0);
+    assert_int_equal(b->hub->topics.exact.len, 0);
+}
+
 /* As a worker does whose link broke: it cannot know that it was heard. */
 static void a_ticket_that_is_said_again_is_the_same(void **state)
 {
@@ -426,6 +438,7 @@ int main(void)
         BENCH(a_clock_that_is_ahead_for_a_while_ends_nothing),
         BENCH(a_ticket_is_good_once_and_for_half_a_minute),
         BENCH(a_kick_is_said_again_to_who_greets_soon_after),
+        BENCH(who_cannot_be_told_of_a_kick_when_it_greets_is_gone),
         BENCH(a_ticket_that_is_said_again_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
