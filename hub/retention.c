@@ -179,6 +179,8 @@ static void prune_log(struct hub *h)
         Msec span = h->now.wall > ch->oldest ? h->now.wall - ch->oldest : 0;
         struct pruning *p = prune(h, ch, ch->oldest + span * share / LOG_PARTS + 1, 0, 0);
         uint64_t rows = ch->count * share / LOG_PARTS + 1;
+        if (rows < p->p.most)
+            p->p.most = (uint32_t)rows; /* also where that time took in more of them */
         p->cut = ch->count ? ch->bytes / ch->count * (rows < p->rows ? rows : p->rows) : 0;
         h->prunes_cut += p->cut;
     }

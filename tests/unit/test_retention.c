@@ -113,6 +113,34 @@ static void the_whole_log_has_a_bound(void **state)
     check_figures(b, false);
 }
 
+/* A hub whose bound was made smaller keeps as much as the bound lets, also where what it has came
+ * in a burst some time ago. */
+static void a_smaller_bound_keeps_what_fits(void **state)
+{
+    struct bench *b = *state;
+    bench_options(b, "--max_log=64M", NULL);
+    char data[10001];
+    memset(data, 'x', sizeof data - 1);
+    data[10000] = 0;
+    for (int i = 0; i < 3000; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%d", i % 10);
+        tool(b, "filler", name, "", data, NULL);
+        settle(b);
+    }
+    b->o.max_log = b->hub->channels.bytes / 2;
+    b->now.wall += 3600 * 1000;
+    for (int i = 0; i < 100; i++) {
+        (void)hub_turn(b->hub, b->now);
+        settle(b);
+    }
+    print_message("%llu KiB of %llu\n", (unsigned long long)b->hub->channels.bytes >> 10,
+                  (unsigned long long)b->o.max_log >> 10);
+    assert_true(b->hub->channels.bytes <= b->o.max_log);
+    assert_true(b->hub->channels.bytes > b->o.max_log * 3 / 4);
+    check_figures(b, false);
+}
+
 /* What is taken away waits behind what is to be written: it goes over its bound by that much. */
 static void the_whole_log_goes_over_its_bound_by_what_waits(void **state)
 {
@@ -295,6 +323,7 @@ int main(void)
         BENCH(so_many_bytes_are_kept),
         BENCH(what_is_old_goes_and_then_the_channel),
         BENCH(the_whole_log_has_a_bound),
+        BENCH(a_smaller_bound_keeps_what_fits),
         BENCH(the_whole_log_goes_over_its_bound_by_what_waits),
         BENCH(a_busy_log_is_noted_and_counted_right),
         BENCH(prune_is_exact),
