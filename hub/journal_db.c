@@ -8,11 +8,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum {
     BUSY_WAIT = 5000,     /* ms */
     CHECKPOINT_WAIT = 50, /* for readers, whose slices are short */
     FRAME = 4096 + 24,    /* a page in the write-ahead log */
+    INDEX_REGION = 32768, /* of its index, for so many frames: */
+    INDEX_FRAMES = 4096,
+    INDEX_AHEAD = 2, /* regions: more than one transaction takes */
 };
 
 static const char *const texts[QUERY_COUNT] = {
@@ -345,6 +349,36 @@ bool db_write_log_again(struct db *db)
         note_error(db, code);
     db->is_log_sure = !db->error;
     return db->is_log_sure;
+}
+
+/* SQLite itself makes the index longer when a commit is on the disk already. */
+bool db_make_room(struct db *db)
+{
+    sqlite3_file *file = NULL;
+    int wanted = (int)(db->wal_bytes / FRAME / INDEX_FRAMES) + 1 + INDEX_AHEAD;
+    void volatile *region;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    while (db_is_ok(db) && db->index_regions < wanted) {
+        int rc = file->pMethods->xShmMap(file, db->index_regions, INDEX_REGION, 1, &region);
+        if (rc == SQLITE_OK)
+            db->index_regions++;
+        else
+            note_error(db, rc == SQLITE_IOERR_SHMSIZE ? SQLITE_FULL : rc);
+    }
+    return db_is_ok(db);
+}
+
+bool db_is_unindexed(const struct db *db)
+{
+    return db->error == SQLITE_IOERR_SHMSIZE;
+}
+
+bool db_is_moved(struct db *db)
+{
+    int moved = 0;
+    struct stat s;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved && (stat(sqlite3_db_filename(db->handle, "main"), &s) == 0 || errno == ENOENT);
 }
 
 bool db_build(struct db *db)

@@ -26,6 +26,7 @@ struct db {
     struct sqlite3 *handle;
     Statement *ready[QUERY_COUNT];
     uint64_t wal_bytes; /* what waits in the write-ahead log, as of the last commit or checkpoint */
+    int index_regions;  /* of the write-ahead log's index, that have their room */
     bool is_log_sure;   /* db_write_log_again() was done: it may be moved to the file */
     int error;          /* extended code of SQLite */
     int system_error;   /* the errno that came with it */
@@ -83,6 +84,13 @@ bool db_checkpoint(struct db *db, enum db_checkpoint how);
  * on the disk and will never be; and what follows such a page is lost with it. A checkpoint would
  * not do, and is none before: with half of it on the disk, the log must still be good. */
 bool db_write_log_again(struct db *db);
+/* Before a transaction: the write-ahead log's index has room for it. Else it is as on a full disk.
+ */
+bool db_make_room(struct db *db);
+/* The index could not be made longer: at a commit, which may be on the disk already. */
+bool db_is_unindexed(const struct db *db);
+/* What lies at its path is not this file any more: it was moved, deleted or replaced. */
+bool db_is_moved(struct db *db);
 /* A file that is worth nothing until it is whole: not protected meanwhile. */
 bool db_build(struct db *db);
 /* When it is closed, the write-ahead log stays as it is. */

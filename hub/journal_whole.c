@@ -2,6 +2,7 @@
 
 #include "wire/refusal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -110,6 +111,9 @@ static bool fits_its_log(const char *path, struct fault *why)
     unsigned char head[HEAD];
     if (size_of(beside(log, path, "-wal")) == 0)
         return true;
+    if (access(path, F_OK) != 0 &&
+        errno == ENOENT) /* SQLite would begin anew, and delete the log */
+        return fail(why, REFUSE_DAMAGED, "%s is missing, and its write-ahead log is not", path);
     ssize_t n = peek(path, 0, head, HEAD);
     if (n == 0)
         return fail(why, REFUSE_DAMAGED, "%s is empty, and its write-ahead log is not", path);

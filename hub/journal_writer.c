@@ -73,7 +73,7 @@ static bool begin(struct writer *w)
 /* Up to the commit nothing is lost: what fails is undone as a whole. */
 static bool fill(struct writer *w, struct op_list *batch)
 {
-    if (!begin(w))
+    if (!db_make_room(&w->db) || !begin(w))
         return false;
     Msec now = clock_wall();
     if (w->ledger.time < now)
@@ -94,10 +94,11 @@ static bool fill(struct writer *w, struct op_list *batch)
 static void judge(struct writer *w, bool committing, struct fault *why)
 {
     db_fault(&w->db, why);
-    if (db_is_full(&w->db) || db_is_busy(&w->db))
+    bool is_written = committing && db_is_unindexed(&w->db);
+    if ((db_is_full(&w->db) && !is_written) || db_is_busy(&w->db))
         return;
     struct fault end = *why;
-    if (end.code == REFUSE_INTERNAL)
+    if (end.code == REFUSE_INTERNAL || is_written)
         end.code = REFUSE_UNKNOWN_OUTCOME;
     outbox_break(w->outbox, &end);
     if (committing)
@@ -195,15 +196,28 @@ static void back_up(struct writer *w)
     outbox_put(w->outbox, &done);
 }
 
+/* What was acknowledged is in a file that nobody finds again, and in the write-ahead log beside it.
+ */
+static bool is_moved(struct writer *w)
+{
+    struct fault why;
+    if (outbox_is_broken(w->outbox) || !db_is_moved(&w->db))
+        return false;
+    log_error("foreign_writer", kz("file", "journal.db"), kz("detail", "was moved or replaced"));
+    fail(&why, REFUSE_UNKNOWN_OUTCOME, "journal.db was moved or replaced while the hub ran");
+    outbox_break(w->outbox, &why);
+    return true;
+}
+
 static void checkpoint_if_due(struct writer *w)
 {
     uint64_t size = w->db.wal_bytes;
     if (size < w->wal_tried)
         w->wal_tried = 0;
-    if (size >= w->wal_tried + WAL_FORCED)
-        checkpoint(w, DB_RESTART);
-    else if (size >= w->wal_tried + WAL_IDLE && lane_is_empty(&w->lane))
-        checkpoint(w, DB_PASSIVE);
+    bool is_due = size >= w->wal_tried + WAL_IDLE && lane_is_empty(&w->lane);
+    bool is_forced = size >= w->wal_tried + WAL_FORCED;
+    if ((is_due || is_forced) && !is_moved(w))
+        checkpoint(w, is_forced ? DB_RESTART : DB_PASSIVE);
 }
 
 static void look_for_others(struct writer *w)
@@ -212,6 +226,8 @@ static void look_for_others(struct writer *w)
     if (now < w->next_look)
         return;
     w->next_look = now + LOOK_EACH;
+    if (is_moved(w))
+        return;
     uint64_t version = db_number(&w->db, QUERY_DATA_VERSION);
     db_forget_error(&w->db);
     if (version != w->data_version)
@@ -226,7 +242,7 @@ static void stop(struct writer *w)
     op_list_init(&done);
     copier_fini(&w->copier, &done);
     outbox_put(w->outbox, &done);
-    if (!outbox_is_broken(w->outbox))
+    if (!outbox_is_broken(w->outbox) && !is_moved(w))
         checkpoint(w, DB_TRUNCATE);
     if (outbox_is_broken(w->outbox) || !w->db.is_log_sure)
         db_keep_log(&w->db);

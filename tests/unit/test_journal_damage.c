@@ -248,6 +248,9 @@ static void a_write_ahead_log_without_its_file_is_refused(void **state)
     assert_int_equal(truncate(f->path, 0), 0);
     expect_refused(f, REFUSE_DAMAGED, "is empty");
     assert_int_equal(size_of(wal), size);
+    assert_int_equal(unlink(f->path), 0); /* moved away by itself: the log is all there is */
+    expect_refused(f, REFUSE_DAMAGED, "is missing");
+    assert_int_equal(size_of(wal), size);
     unlink(wal);
     assert_true(fixture_open(f)); /* nothing at all is a new log */
     assert_string_equal(fixture_epoch(f)->reason, "fresh");

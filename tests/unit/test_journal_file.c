@@ -173,6 +173,27 @@ static void a_backup_says_that_it_was_restored(void **state)
     assert_int_equal(b.op.why.code, REFUSE_INTERNAL);
 }
 
+/* What was acknowledged meanwhile is in the write-ahead log alone. */
+static void a_file_that_was_replaced_keeps_its_log(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], wal[128];
+    struct stat s;
+    snprintf(path, sizeof path, "%s/backup.db", f->folder);
+    snprintf(wal, sizeof wal, "%s-wal", f->path);
+    struct backup b = {.op = {.kind = OP_BACKUP}, .path = path};
+    fixture_do(f, &b.op);
+    assert_int_equal(b.op.why.code, 0);
+    assert_int_equal(rename(path, f->path), 0);
+    fixture_put(f, "news", "acknowledged");
+    fixture_close(f);
+    assert_int_equal(stat(wal, &s), 0);
+    assert_true(s.st_size > 0);
+    expect_refused(f, REFUSE_DAMAGED, "move it away");
+    unlink(wal);
+    assert_true(fixture_open(f));
+}
+
 /* ---- what is not a journal of this version ---- */
 
 /* Stands before the library's, for filesystems that know no RENAME_NOREPLACE; and somebody's file
@@ -347,6 +368,7 @@ int main(void)
         ONE(positions_are_never_used_twice),
         ONE(a_backup_has_what_is_written_meanwhile),
         ONE(a_backup_says_that_it_was_restored),
+        ONE(a_file_that_was_replaced_keeps_its_log),
         ONE(a_backup_gets_its_name_on_nfs_too),
         ONE(a_newer_file_is_refused),
         ONE(another_file_is_refused),
