@@ -20,11 +20,12 @@ export class Belfry extends Emitter {
     error = null;
     cursor = null;
     #channels = new Map();
-    #wants = null;                  // of all tabs, where this one leads: tab -> {names, presence, cursor}
+    #wants = null;                  // of all tabs, where this one leads: tab (undefined: this one) -> {names, presence, cursor}
     #naps = new Naps();
     #line = null;
     #tabs = null;
     #planned = false;
+    #behind;                        // what comes is not for this tab before the stream is where it was
     #off = new AbortController();
 
     /** See README.md for the options. */
@@ -104,6 +105,7 @@ export class Belfry extends Emitter {
     }
 
     #rise() {
+        this.#behind = true;
         this.#tabs = new Tabs(this.options.share === false ? null : this.key, this.http.patience, {
             lead: () => this.#lead(),
             lost: () => this.#stop(),
@@ -141,7 +143,7 @@ export class Belfry extends Emitter {
             names: channels.map(({ name }) => name), presence: channels.some(({ who }) => who), cursor: this.cursor,
         };
         this.#tabs?.say('want', want);
-        this.#does.want(want, this.#tabs?.id);
+        this.#does.want(want);
     }
 
     // What all tabs want.
@@ -151,14 +153,14 @@ export class Belfry extends Emitter {
     }
 
     async #lead() {
-        const wants = this.#wants = new Map([[this.#tabs.id, { names: [] }]]);
+        const wants = this.#wants = new Map();
         // The others say what they want, so that the stream begins with all of it, where the last one of them is.
         this.#tabs.say('lead');
         this.#plan();
         await this.#naps.sleep(this.cursor ? GATHERING : 0);
         if (this.#wants !== wants)
             return;
-        const [cursor = null] = [...wants.values()].map((want) => want.cursor).filter(Boolean).sort((a, b) => position(a) - position(b));
+        const [cursor] = [...wants.values()].map((want) => want.cursor).sort((a, b) => position(a) - position(b));
         const line = this.#line = new Line(this.http, cursor, (kind, what) => {
             if (this.#line === line)
                 this.#tell(kind, what);
@@ -181,14 +183,16 @@ export class Belfry extends Emitter {
         want: (want, tab) => {
             if (!this.#wants)
                 return;
-            if (!this.#wants.has(tab))
+            if (tab && !this.#wants.has(tab)) {
                 this.#tabs.whenGone(tab, () => this.#wants?.delete(tab) && this.#unite());
+                // It comes late, or back: its channels begin where it was.
+                if (want.cursor)
+                    this.#line?.rewind(want.cursor);
+            }
             this.#wants.set(tab, want);
             this.#unite();
-            if (this.#line) {
-                this.#tell('joined', { channels: this.#line.joined, cursor: this.#line.cursor });
-                this.#does.ping();
-            }
+            this.#line?.hears();
+            this.#does.ping();
         },
         status: ({ state, transport = this.transport, clientId = this.clientId, user = this.user, error }) => {
             const changed = state !== this.state || transport !== this.transport;
@@ -198,39 +202,45 @@ export class Belfry extends Emitter {
         },
         joined: ({ channels, cursor }) => {
             // Who leads is further: what is between comes once more, and is new to this tab alone.
-            if (position(cursor) > position(this.cursor))
-                this.#tabs.say('rewind', this.cursor);
+            this.#behind = position(cursor) > position(this.cursor);
+            if (this.#behind)
+                this.#tell('rewind', this.cursor);
             this.cursor ??= cursor;
             for (const channel of this.#all()) {
                 if (!channel.joined && channels.includes(channel.name))
                     channel.start(this.cursor, this.#line && this.transport === 'stream');
             }
         },
-        cursor: (cursor) => { this.cursor = cursor; },
+        cursor: (cursor) => {
+            if (!this.#behind)
+                this.cursor = cursor;
+        },
         polled: (cursor) => {
-            this.cursor = cursor;
+            this.#does.cursor(cursor);
             this.#all().forEach((channel) => channel.who?.look());
         },
         event: (event) => {
+            if (this.#behind)
+                return;
             this.cursor = event.id ?? this.cursor;
             if (this.isNew(event))
                 this.emit('*', event.data, event);
             this.#all().forEach((channel) => takesIn(channel.name, event.channel) && channel.take(event));
         },
         gap: (gap) => {
-            const heard = [this, ...this.#all().filter(({ name }) => gap.channels?.includes(name))];
-            for (const one of heard) {
+            for (const one of [this, ...this.#all().filter(({ name }) => gap.channels?.includes(name))]) {
                 // Another log may have begun, whose positions are lower.
-                if (gap.reason === 'reset' || gap.reason === 'unknown')
+                if (/reset|unknown/.test(gap.reason)) {
                     one.begin();
+                    this.cursor = gap.oldest;
+                }
                 one.emit('gap', gap);
             }
         },
         presence: (said) => this.#channels.get(said.channel)?.who?.take(said),
         refused: ({ name, error }) => {
             const channel = this.#channels.get(name);
-            if (this.#channels.delete(name))
-                this.#plan();
+            channel?.leave();
             channel?.emit('error', revived(error));
         },
     };

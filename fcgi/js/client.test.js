@@ -171,6 +171,74 @@ test('a gap is told; after another log, lower positions are new', async () => {
     assert.deepEqual([got, gaps], [[9, 5], ['reset']]);
 });
 
+for (const how of ['on a stream that is open', 'on the next stream']) {
+    test(`another log begins ${how}: what is joined then hears it from its beginning`, async () => {
+        const hub = open();
+        const got = [];
+        const gap = { requested: 'aaaaaaaa-900', reason: 'reset', oldest: 'bbbbbbbb-500', channels: ['all', 'room'] };
+        const say = ({ res }) => res.write(`event: gap\ndata: ${JSON.stringify(gap)}\n\n`);
+        worker.answers['/subscribe'] = ({ channels }) => [200, { channels: ['all', 'room', ...channels], cursor: gap.oldest }];
+        hub.channel('room');
+        await hub.connect();
+        worker.tell(900, 'room');
+        await until(() => hub.cursor === 'aaaaaaaa-900');
+        hub.on('gap', () => hub.channel('news').on('n', (data) => got.push(data)));
+        if (how === 'on the next stream') {
+            worker.stream = (at) => {
+                at.query.set('cursor', gap.oldest);
+                worker.connected(at);
+                say(at);
+            };
+            worker.streams[0].res.destroy();
+        } else {
+            say(worker.streams[0]);
+        }
+        await until(() => worker.count('/subscribe') && hub.channel('news').joined);
+        const { length } = worker.streams;
+        worker.tell(501, 'news', { id: 'bbbbbbbb-501' });
+        await until(() => got.length);
+        assert.deepEqual([got, worker.streams.length, hub.cursor], [[501], length, 'bbbbbbbb-501']);
+    });
+}
+
+test('over polls, too, a channel hears the log that began', async () => {
+    worker.stream = () => {};           // not a byte
+    let log = 'aaaaaaaa';
+    worker.answers['/poll'] = (body, query) => {
+        const is = query.get('cursor')?.startsWith(log);
+        const events = log === 'aaaaaaaa' ? [] : [worker.event(501, 'room', { id: 'bbbbbbbb-501' })];
+        return new Promise((done) => {
+            setTimeout(done, 10, query.get('cursor') && !is
+                ? [200, { cursor: 'bbbbbbbb-501', clientId: query.get('client'), gap: { reason: 'reset', oldest: 'bbbbbbbb-500', channels: ['room'] }, events }]
+                : [200, { cursor: is ? query.get('cursor') : 'aaaaaaaa-900', clientId: query.get('client'), gap: null, events: [] }]);
+        });
+    };
+    const hub = open({ patience: 80 });
+    hub.channel('other');
+    await until(() => hub.transport === 'poll' && hub.state === 'live');
+    log = 'bbbbbbbb';
+    const got = heard(hub.channel('room'));         // the next poll is its first
+    await until(() => got.length);
+    assert.deepEqual([got, hub.cursor], [[501], 'bbbbbbbb-501']);
+});
+
+test('a channel that was left while the stream was cut is left', async () => {
+    const hub = open();
+    hub.channel('a');
+    await hub.connect();
+    worker.answers['/subscribe'] = () => [200, { channels: ['all', 'a', 'b'], cursor: 'aaaaaaaa-0' }];
+    worker.answers['/unsubscribe'] = () => [200, { channels: ['all', 'a'], cursor: 'aaaaaaaa-0' }];
+    const b = hub.channel('b');         // by POST: the hub remembers it for the client
+    await until(() => b.joined);
+    worker.stream = (at) => worker.connected(at, { channels: ['all', 'a', 'b'] });
+    worker.streams[0].res.destroy();
+    await until(() => hub.state !== 'live');
+    b.leave();
+    await until(() => worker.count('/unsubscribe'));
+    assert.deepEqual(worker.streams[1].query.getAll('channel'), ['a']);
+    assert.deepEqual(worker.asked.at(-1).body.channels, ['b']);
+});
+
 test('a send is tried again under its key, in order; the queue has an end', async () => {
     const log = [];
     let failures = 2;
@@ -194,6 +262,20 @@ test('a send is tried again under its key, in order; the queue has an end', asyn
     assert.equal(new Set(log.slice(0, 3).map(([key]) => key)).size, 1);
     await room.send('n', 5, { idempotencyKey: undefined });
     assert.ok(log.every(([key]) => key));
+});
+
+test('a send is not tried again after a pause that was longer than its key holds', async () => {
+    worker.answers['/send'] = () => [503, {}];
+    const hub = open();
+    await hub.connect();
+    const { now } = Date;
+    hub.http.naps.sleep = async () => { Date.now = () => now() + 3600000; };    // the lid was closed
+    try {
+        await assert.rejects(hub.channel('room').send('n', 1), (error) => error.outcome === 'unknown');
+    } finally {
+        Date.now = now;
+    }
+    assert.equal(worker.count('/send'), 1);
 });
 
 test('a proxy that holds back the stream: polls, and streams again when it can', async () => {

@@ -73,9 +73,12 @@ export class Http {
             try {
                 return await this.json(path, body);
             } catch (error) {
-                if (this.closed || !passes(error) || Date.now() > until)
+                if (this.closed || !passes(error))
                     throw error;
                 await this.naps.sleep(Math.max(error.after ?? 0, backoff(tries)));
+                // A pause may be as long as a lid is closed.
+                if (Date.now() > until)
+                    throw error;
             }
         }
     }

@@ -77,10 +77,10 @@ export class Line {
 
     /** Somebody has heard nothing since then. */
     rewind(cursor) {
-        if (position(cursor) < position(this.cursor)) {
+        if (position(cursor) < position(this.cursor))
             this.cursor = cursor;
-            this.#restart();
-        }
+        this.joined = [];           // a poll tells it anew, as a stream does
+        this.#restart();
     }
 
     // What is open now ends, and the next one begins at once.
@@ -116,26 +116,30 @@ export class Line {
                 query.set(option, value);
         }
         this.#watching = this.#presence;
-        this.#asked = new Set(this.#wanted);
-        this.#asked.forEach((channel) => query.append('channel', channel));
+        // What was asked for and is not wanted any more stays in it: the server may remember it.
+        for (const channel of this.#wanted) {
+            query.append('channel', channel);
+            this.#asked.add(channel);
+        }
         return query;
     }
 
     /** One stream, to its end, or one poll; returns how long to wait before the next one. */
     async #once() {
+        this.#again = false;
         const polls = this.transport === 'poll';
         if (polls && Math.abs(Date.now() - this.#fell) > this.#trial)
             return this.#rise();
         const abort = this.#abort = new AbortController();
         const { signal } = abort;
         const began = Date.now();
-        const end = this.#end = {};
+        this.#end = {};
         let watch;
         const alive = (ms) => {
             clearTimeout(watch);
             this.#heardAt = Date.now();
             watch = setTimeout(() => {
-                end.silent = true;
+                this.#end.silent = true;
                 abort.abort();
             }, ms);
         };
@@ -152,7 +156,7 @@ export class Line {
                 });
             }
         } catch (error) {
-            end.error = error;
+            this.#end.error = error;
         }
         clearTimeout(watch);
         abort.abort();
@@ -168,11 +172,12 @@ export class Line {
         const { gap, events, cursor, clientId } = await answer.json();
         this.#tries = 0;
         this.clientId = clientId;
-        this.cursor = cursor;
+        this.cursor ??= cursor;
+        if (fresh)
+            this.hears(query.getAll('channel'));
         if (gap)
             this.tell('gap', gap);
-        if (fresh)
-            this.#joined([...this.#asked]);
+        this.cursor = cursor;
         events.forEach((event) => this.tell('event', event));
         this.tell('polled', cursor);
         if (fresh)
@@ -182,8 +187,6 @@ export class Line {
     #block({ id, event, data, retry }) {
         if (retry)
             this.#retry = Number(retry);
-        if (id)
-            this.cursor = id;
         const said = data && JSON.parse(data);
         if (event === 'connected')
             this.#connected(said);
@@ -197,6 +200,9 @@ export class Line {
             this.tell('event', said);
         else if (id)
             this.tell('cursor', id);
+        // What is said now is about where we were. A gap that ends before that is of another log.
+        if (id || position(said?.oldest) < position(this.cursor))
+            this.cursor = id ?? said.oldest;
     }
 
     #connected(said) {
@@ -206,12 +212,13 @@ export class Line {
         this.cursor ??= said.cursor;
         this.clientId = said.clientId;
         this.user = said.user;
-        this.#joined(said.channels);
+        this.hears(said.channels);
         this.#status('live');
         this.want(this.#wanted, this.#presence);
     }
 
-    #joined(channels) {
+    /** Tells what the server says that we hear, and how far we have come. */
+    hears(channels = this.joined) {
         this.joined = channels;
         this.tell('joined', { channels, cursor: this.cursor });
     }
@@ -219,10 +226,8 @@ export class Line {
     /** What the end says about the way to the server; returns how long to wait. */
     #after(lived, polls) {
         const { error, connected, bye, silent } = this.#end;
-        if (this.closed || this.#again) {
-            this.#again = false;
+        if (this.closed || this.#again)
             return 0;
-        }
         this.#why = error && plain(error);
         if (error?.status)
             return this.#refusal(error);
@@ -284,7 +289,7 @@ export class Line {
 
     /** What is wanted now, and was not, is joined on the stream that is open; what is not, is left. */
     async #change() {
-        if (this.state !== 'live')
+        if (this.state !== 'live' || this.#again)
             return;
         const missing = [...this.#wanted].filter((name) => !this.joined.includes(name));
         const gone = [...this.#asked].filter((name) => !this.#wanted.has(name));
@@ -315,7 +320,7 @@ export class Line {
     }
 
     async #tell(path, channels, begin) {
-        this.#joined((await this.http.json(path, JSON.stringify({ clientId: this.clientId, channels, ...begin }))).channels);
+        this.hears((await this.http.json(path, JSON.stringify({ clientId: this.clientId, channels, ...begin }))).channels);
     }
 
     async #refresh() {

@@ -115,7 +115,8 @@ def test_it_is_served_as_files_are(front):
 
 
 def test_its_own_logic_in_node():
-    done = subprocess.run(["node", "--test", os.path.join(ROOT, "fcgi/js/client.test.js")], capture_output=True, text=True, check=False,
+    files = [os.path.join(ROOT, "fcgi/js", name) for name in ("client.test.js", "tabs.test.js")]
+    done = subprocess.run(["node", "--test", *files], capture_output=True, text=True, check=False,
                           timeout=60 * PATIENCE)
     assert done.returncode == 0, done.stdout[-4000:]
 
