@@ -33,8 +33,8 @@ enum image_kind {
 #include "image.def"
 #undef IMAGE
 
-/* Takes an image of an outlet with its descriptors, which stay the caller's. False: no. */
 enum given { GIVEN, STAYS, NOT_WANTED }; /* STAYS: there is nothing to be given any more */
+/* Takes an image of an outlet with its descriptors, which stay the caller's. False: no. */
 typedef bool image_giver(void *ctx, const struct image_outlet *m, const int *fds);
 
 /* A packet between two workers says one word. Its bytes and descriptors lie beside it. */

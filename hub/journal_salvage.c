@@ -18,8 +18,8 @@ struct range {
 struct work {
     struct salvage *s;
     struct keys_known known;
-    struct range
-        *todo; /* first come, first served: a hole without rows must not use up all tries */
+    /* First come, first served: a hole without rows must not use up all tries. */
+    struct range *todo;
     size_t first, n, room;
 };
 

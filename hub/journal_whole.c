@@ -111,9 +111,11 @@ static bool fits_its_log(const char *path, struct fault *why)
     unsigned char head[HEAD];
     if (size_of(beside(log, path, "-wal")) == 0)
         return true;
-    if (access(path, F_OK) != 0 &&
-        errno == ENOENT) /* SQLite would begin anew, and delete the log */
-        return fail(why, REFUSE_DAMAGED, "%s is missing, and its write-ahead log is not", path);
+    /* SQLite would begin anew, and delete the log. */
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return fail(why, REFUSE_DAMAGED,
+                    "%s is missing, and its write-ahead log is not: put the file back beside it",
+                    path);
     ssize_t n = peek(path, 0, head, HEAD);
     if (n == 0)
         return fail(why, REFUSE_DAMAGED, "%s is empty, and its write-ahead log is not", path);

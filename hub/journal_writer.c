@@ -196,8 +196,7 @@ static void back_up(struct writer *w)
     outbox_put(w->outbox, &done);
 }
 
-/* What was acknowledged is in a file that nobody finds again, and in the write-ahead log beside it.
- */
+/* What was acknowledged is in a file that nobody finds again, and in the log beside it. */
 static bool is_moved(struct writer *w)
 {
     struct fault why;

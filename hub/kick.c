@@ -74,5 +74,7 @@ void kick_welcome(struct hub *h, struct peer *p)
     struct list *node, *safe;
     forget(h);
     LIST_EACH(node, safe, &h->kicks.recent)
-    say(h, p, CONTAINER_OF(node, struct recent, node));
+    {
+        say(h, p, CONTAINER_OF(node, struct recent, node));
+    }
 }

@@ -275,3 +275,11 @@ Position fixture_find(struct fixture *f, const char *channels, uint64_t last, Ms
     free(find.channels);
     return find.after;
 }
+
+bool fixture_is_log(int fd)
+{
+    char link[32], path[128];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path);
+    return n > 4 && memcmp(path + n - 4, "-wal", 4) == 0;
+}

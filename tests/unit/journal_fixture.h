@@ -41,6 +41,8 @@ void fixture_crash(struct fixture *f);
 struct fixture_channel *fixture_channel(struct fixture *f, const char *name); /* made if need be */
 const struct epoch *fixture_epoch(const struct fixture *f);                   /* the newest */
 
+bool fixture_is_log(int fd); /* of the write-ahead log */
+
 void fixture_submit(struct fixture *f, struct op *op); /* without flush */
 struct op *fixture_wait(struct fixture *f);            /* the next that is done */
 void fixture_do(struct fixture *f, struct op *op);     /* submit, flush, wait for it alone */

@@ -18,17 +18,9 @@ static atomic_uint calls;
 enum { SYNCED, WRITTEN, LOST, BYTES = 256 * 1024 };
 static unsigned char fate[BYTES];
 
-static bool is_log(int fd)
-{
-    char link[32], path[128];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, sizeof path);
-    return n > 4 && memcmp(path + n - 4, "-wal", 4) == 0;
-}
-
 ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at)
 {
-    if (is_log(fd)) {
+    if (fixture_is_log(fd)) {
         if (atomic_load(&is_full)) {
             errno = ENOSPC;
             return -1;
@@ -43,7 +35,7 @@ int fdatasync(int fd)
 {
     bool is_failure = atomic_load(&fails);
     atomic_fetch_add(&calls, 1);
-    for (size_t i = 0, n = is_log(fd) ? BYTES : 0; i < n; i++)
+    for (size_t i = 0, n = fixture_is_log(fd) ? BYTES : 0; i < n; i++)
         if (fate[i] == WRITTEN)
             fate[i] = is_failure ? LOST : SYNCED;
     if (!is_failure)

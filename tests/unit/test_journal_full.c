@@ -12,17 +12,9 @@
 
 static atomic_bool is_full;
 
-static bool is_log(int fd)
-{
-    char link[32], path[128];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, sizeof path);
-    return n > 4 && memcmp(path + n - 4, "-wal", 4) == 0;
-}
-
 ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at)
 {
-    if (atomic_load(&is_full) && !is_log(fd)) {
+    if (atomic_load(&is_full) && !fixture_is_log(fd)) {
         errno = ENOSPC;
         return -1;
     }
